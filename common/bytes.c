@@ -41,8 +41,8 @@ bool hex_decode(void *out, size_t len, const char *text)
 			return false;
 	unsigned char *bytes = out;
 	for (size_t i = 0; i < len; i++)
-		bytes[i] =
-			(unsigned char)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+		bytes[i] = (unsigned char)((unsigned)hex_value(text[2 * i]) * 16U +
+			(unsigned)hex_value(text[2 * i + 1]));
 	return true;
 }
 
@@ -56,8 +56,12 @@ static void base64_group(char out[4], const unsigned char *in, size_t count)
 		bits |= in[2];
 	out[0] = base64_digits[bits >> 18];
 	out[1] = base64_digits[bits >> 12 & 63];
-	out[2] = count > 1 ? base64_digits[bits >> 6 & 63] : '=';
-	out[3] = count > 2 ? base64_digits[bits & 63] : '=';
+	out[2] = '=';
+	out[3] = '=';
+	if (count > 1)
+		out[2] = base64_digits[bits >> 6 & 63];
+	if (count > 2)
+		out[3] = base64_digits[bits & 63];
 }
 
 char *base64_encode(const void *bytes, size_t len)

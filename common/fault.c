@@ -33,7 +33,7 @@ static void drop_torn_character(char *text)
 		text[start - 1] = '\0';
 }
 
-bool fault_setv(struct fault *fault, enum fault_kind kind, const char *format, va_list args)
+bool(fault_setv)(struct fault *fault, enum fault_kind kind, const char *format, va_list args)
 {
 	char text[FAULT_TEXT_MAX]; /* the arguments may point into the fault itself */
 	int len = vsnprintf(text, sizeof(text), format, args);
@@ -48,7 +48,7 @@ bool fault_setv(struct fault *fault, enum fault_kind kind, const char *format, v
 	return false;
 }
 
-bool fault_set(struct fault *fault, enum fault_kind kind, const char *format, ...)
+bool(fault_set)(struct fault *fault, enum fault_kind kind, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -57,7 +57,7 @@ bool fault_set(struct fault *fault, enum fault_kind kind, const char *format, ..
 	return false;
 }
 
-bool fault_prefix(struct fault *fault, const char *format, ...)
+bool(fault_prefix)(struct fault *fault, const char *format, ...)
 {
 	char prefix[FAULT_TEXT_MAX];
 	va_list args;

@@ -7,15 +7,17 @@
 #include <stdlib.h>
 
 /* Run FN(&variable) when the local goes out of scope.  For locals of synchronous code only. */
-#define CLEANUP(fn) __attribute__((cleanup(fn))) /* NOLINT(bugprone-macro-parentheses): a name */
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
 
 /* Define the cleanup function NAME for pointers of TYPE that FREE releases (NULL is skipped). */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type takes no parentheses */
 #define DEFINE_CLEANUP(name, type, free_fn) \
 	static inline void name(type *p) \
 	{ \
 		if (*p != NULL) \
 			free_fn(*p); \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* The caller must look at the result. */
 #define MUST_CHECK __attribute__((warn_unused_result))

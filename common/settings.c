@@ -13,7 +13,7 @@
 
 enum { PATH_MAX_LEN = 200, WORD_MAX = 60 };
 
-bool settings_refuse(const struct yaml_node *node, struct fault *fault, const char *format, ...)
+bool(settings_refuse)(const struct yaml_node *node, struct fault *fault, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

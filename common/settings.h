@@ -54,6 +54,9 @@ bool settings_apply(const struct setting_table *table, void *into, const struct 
 /* Fill FAULT with FAULT_INPUT and `LINE:COLUMN: …` of NODE; returns false. */
 bool settings_refuse(const struct yaml_node *node, struct fault *fault, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+#ifdef __clang_analyzer__ /* as in fault.h */
+#define settings_refuse(...) fault_false((settings_refuse)(__VA_ARGS__))
+#endif
 /* Print the effective settings as commented YAML that settings_read takes; what the list function
  * reads is not printed. */
 void settings_print(const struct setting_table *table, const void *from, FILE *out);

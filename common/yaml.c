@@ -131,32 +131,36 @@ static char *scalar_text(const struct reader *reader)
 	return text_dup(value);
 }
 
-static bool read_node(struct reader *reader, struct yaml_node **out, unsigned depth);
+static struct yaml_node *read_node(struct reader *reader, unsigned depth);
 
-static bool read_scalar(struct reader *reader, struct yaml_node **out)
+static struct yaml_node *read_scalar(struct reader *reader)
 {
 	char *text = scalar_text(reader);
 	if (text == NULL)
-		return false;
-	*out = new_node(reader, YAML_SCALAR);
-	set_text(*out, text);
-	(*out)->quoted = reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-	return true;
+		return NULL;
+	struct yaml_node *scalar = new_node(reader, YAML_SCALAR);
+	set_text(scalar, text);
+	scalar->quoted = reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	return scalar;
 }
 
-/* Each element is hung into the tree before its inside is read, so that a failure frees all. */
-static bool read_sequence(struct reader *reader, struct yaml_node *sequence, unsigned depth)
+static struct yaml_node *read_sequence(struct reader *reader, unsigned depth)
 {
+	if (!check_plainness(reader, reader->event.data.sequence_start.anchor,
+		    reader->event.data.sequence_start.tag))
+		return NULL;
+	CLEANUP(yaml_tree_freep) struct yaml_node *sequence = new_node(reader, YAML_SEQUENCE);
 	struct yaml_node **tail = &sequence->child;
 	for (;;) {
 		if (!next_event(reader))
-			return false;
+			return NULL;
 		if (reader->event.type == YAML_SEQUENCE_END_EVENT)
-			return true;
-		bool whole = read_node(reader, tail, depth + 1);
-		if (!whole)
-			return false;
-		tail = &(*tail)->next;
+			return take(sequence);
+		struct yaml_node *element = read_node(reader, depth + 1);
+		if (element == NULL)
+			return NULL;
+		*tail = element;
+		tail = &element->next;
 	}
 }
 
@@ -183,68 +187,88 @@ static char *read_key(const struct reader *reader, const struct yaml_node *mappi
 	return take(key);
 }
 
-static bool read_mapping(struct reader *reader, struct yaml_node *mapping, unsigned depth)
+/* The member of MAPPING that begins with the present key event. */
+static struct yaml_node *read_member(
+	struct reader *reader, const struct yaml_node *mapping, unsigned depth)
 {
-	struct yaml_node **tail = &mapping->child;
-	for (size_t members = 0;; members++) {
-		if (!next_event(reader))
-			return false;
-		if (reader->event.type == YAML_MAPPING_END_EVENT)
-			return true;
-		if (members == YAML_MEMBERS_MAX)
-			return refuse_at(reader, reader->event.start_mark,
-				"more than %d keys in one mapping", YAML_MEMBERS_MAX);
-		OWNED char *key = read_key(reader, mapping);
-		if (key == NULL || !next_event(reader))
-			return false;
-		bool whole = read_node(reader, tail, depth + 1);
-		if (*tail != NULL)
-			set_key(*tail, take(key));
-		if (!whole)
-			return false;
-		tail = &(*tail)->next;
-	}
+	OWNED char *key = read_key(reader, mapping);
+	if (key == NULL || !next_event(reader))
+		return NULL;
+	struct yaml_node *member = read_node(reader, depth + 1);
+	if (member != NULL)
+		set_key(member, take(key));
+	return member;
 }
 
-/* The node that begins with the present event, into *OUT, also a part of it when this fails. */
-static bool read_node(struct reader *reader, struct yaml_node **out, unsigned depth)
+static struct yaml_node *read_mapping(struct reader *reader, unsigned depth)
+{
+	if (!check_plainness(reader, reader->event.data.mapping_start.anchor,
+		    reader->event.data.mapping_start.tag))
+		return NULL;
+	CLEANUP(yaml_tree_freep) struct yaml_node *mapping = new_node(reader, YAML_MAPPING);
+	struct yaml_node **tail = &mapping->child;
+	for (size_t members = 0; members <= YAML_MEMBERS_MAX; members++) {
+		if (!next_event(reader))
+			return NULL;
+		if (reader->event.type == YAML_MAPPING_END_EVENT)
+			return take(mapping);
+		struct yaml_node *member = read_member(reader, mapping, depth);
+		if (member == NULL)
+			return NULL;
+		*tail = member;
+		tail = &member->next;
+	}
+	(void)refuse_at(reader, reader->event.start_mark, "more than %d keys in one mapping",
+		YAML_MEMBERS_MAX);
+	return NULL;
+}
+
+/* The node that begins with the present event; NULL with a fault. */
+static struct yaml_node *read_node(struct reader *reader, unsigned depth)
 {
 	const yaml_event_t *event = &reader->event;
-	if (depth > YAML_TREE_DEPTH_MAX)
-		return refuse_at(
+	if (depth > YAML_TREE_DEPTH_MAX) {
+		(void)refuse_at(
 			reader, event->start_mark, "nested deeper than %d", YAML_TREE_DEPTH_MAX);
+		return NULL;
+	}
 	if (event->type == YAML_SCALAR_EVENT)
-		return read_scalar(reader, out);
-	if (event->type == YAML_SEQUENCE_START_EVENT) {
-		*out = new_node(reader, YAML_SEQUENCE);
-		return check_plainness(reader, event->data.sequence_start.anchor,
-			       event->data.sequence_start.tag) &&
-			read_sequence(reader, *out, depth);
-	}
-	if (event->type == YAML_MAPPING_START_EVENT) {
-		*out = new_node(reader, YAML_MAPPING);
-		return check_plainness(reader, event->data.mapping_start.anchor,
-			       event->data.mapping_start.tag) &&
-			read_mapping(reader, *out, depth);
-	}
-	return refuse_at(reader, event->start_mark, "aliases are not supported");
+		return read_scalar(reader);
+	if (event->type == YAML_SEQUENCE_START_EVENT)
+		return read_sequence(reader, depth);
+	if (event->type == YAML_MAPPING_START_EVENT)
+		return read_mapping(reader, depth);
+	(void)refuse_at(reader, event->start_mark, "aliases are not supported");
+	return NULL;
+}
+
+/* What follows the document must be the end of the stream. */
+static bool read_end(struct reader *reader)
+{
+	if (!next_event(reader)) /* the end of the document */
+		return false;
+	if (!next_event(reader))
+		return false;
+	if (reader->event.type == YAML_STREAM_END_EVENT)
+		return true;
+	return refuse_at(reader, reader->event.start_mark, "a second document begins here");
 }
 
 /* Stream start, at most one document, stream end. */
-static bool read_stream(struct reader *reader, struct yaml_node **out)
+static struct yaml_node *read_stream(struct reader *reader)
 {
-	if (!next_event(reader) || !next_event(reader))
-		return false;
-	if (reader->event.type == YAML_STREAM_END_EVENT) {
-		*out = new_node(reader, YAML_MAPPING);
-		return true;
-	}
-	if (!next_event(reader) || !read_node(reader, out, 1) || !next_event(reader) ||
-		!next_event(reader))
-		return false;
-	if (reader->event.type != YAML_STREAM_END_EVENT)
-		return refuse_at(reader, reader->event.start_mark, "a second document begins here");
-	return true;
+	if (!next_event(reader)) /* the start of the stream */
+		return NULL;
+	if (!next_event(reader))
+		return NULL;
+	if (reader->event.type == YAML_STREAM_END_EVENT)
+		return new_node(reader, YAML_MAPPING);
+	if (!next_event(reader))
+		return NULL;
+	CLEANUP(yaml_tree_freep) struct yaml_node *root = read_node(reader, 1);
+	if (root == NULL || !read_end(reader))
+		return NULL;
+	return take(root);
 }
 
 /* A document that holds nothing (`---`) is an empty scalar to libyaml. */
@@ -261,7 +285,6 @@ struct yaml_node *yaml_tree_read(
 	const char *name, const char *bytes, size_t len, struct fault *fault)
 {
 	struct reader reader = { .name = name, .fault = fault };
-	CLEANUP(yaml_tree_freep) struct yaml_node *root = NULL;
 	if (len > YAML_TREE_BYTES_MAX) {
 		(void)fault_set(
 			fault, FAULT_INPUT, "%s: larger than %d bytes", name, YAML_TREE_BYTES_MAX);
@@ -273,11 +296,10 @@ struct yaml_node *yaml_tree_read(
 	}
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)bytes, len);
-	bool whole = read_stream(&reader, &root);
+	struct yaml_node *root = read_stream(&reader);
 	drop_event(&reader);
 	yaml_parser_delete(&reader.parser);
-	if (!whole)
-		return NULL;
-	empty_as_mapping(root);
-	return take(root);
+	if (root != NULL)
+		empty_as_mapping(root);
+	return root;
 }
