@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { UTF8_BAD = 0xFFFFFFFF >> 1, UTF8_CHAR_MAX = 4 };
+enum { UTF8_BAD = 0x7FFFFFFF, UTF8_CHAR_MAX = 4 };
 
 /* Whether CODE is a Unicode scalar value that needs LEN bytes. */
 static inline bool utf8_is_scalar(uint32_t code, size_t len)
