@@ -12,10 +12,11 @@
 struct db;
 
 struct db_options {
-	const char *conninfo; /* libpq's; a Unix socket directory or hostaddr, never a DNS name wait */
+	const char
+		*conninfo; /* libpq's; a Unix socket directory or hostaddr, never a DNS name wait */
 	unsigned connections;
-	unsigned queue_max;             /* statements waiting for a connection; more are FAULT_LATER */
-	unsigned statement_timeout_ms;  /* the server's, and ours a second later */
+	unsigned queue_max; /* statements waiting for a connection; more are FAULT_LATER */
+	unsigned statement_timeout_ms; /* the server's, and ours a second later */
 };
 
 struct db *db_new(struct event_base *base, const struct db_options *options, struct fault *fault);
@@ -35,6 +36,7 @@ enum flow_next db_begin(
  * answer to a refusal.  flow_rows is NULL then. */
 enum flow_next db_try(
 	struct db *db, struct flow *flow, const char *statement, int n, const char *const *args);
+/* Never NULL; its kind is FAULT_NONE when the last db_try went well. */
 const struct fault *flow_db_fault(const struct flow *flow);
 /* Begin several statements without parameters (a migration); no rows come back. */
 enum flow_next db_begin_script(struct db *db, struct flow *flow, const char *script);
@@ -45,9 +47,9 @@ bool db_listen(struct db *db, const char *channel, void (*on_notify)(void *conte
 	struct fault *fault) MUST_CHECK;
 
 /* Arguments of a statement: `DB_ARGS(id, "word")` gives `n, args`. */
-#define DB_ARGS(...)                                                                               \
-	(int)(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *)),                \
-		(const char *const[])                                                              \
-	{                                                                                          \
-		__VA_ARGS__                                                                        \
+#define DB_ARGS(...) \
+	(int)(sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *)), \
+		(const char *const[]) \
+	{ \
+		__VA_ARGS__ \
 	}

@@ -82,6 +82,8 @@ bool flow_reply_header(const struct flow *flow, const char *name, char *out, siz
 void flow_resume_rows(struct flow *flow, PGresult *rows);
 void flow_resume_reply(struct flow *flow, struct reply *reply);
 void flow_resume_fault(struct flow *flow, const struct fault *fault);
+/* The statement was refused, and the flow goes on: for flow_db_fault (db.h). */
+void flow_resume_refused(struct flow *flow, const struct fault *fault);
 void flow_resume(struct flow *flow);
 
 /* Let MS milliseconds pass. */
