@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an invocation asks of the server: method, path with query, body.  Files named on the command
+ * line are read here, under limits. */
+#pragma once
+
+#include "common/fault.h"
+#include "common/json.h"
+#include "common/text.h"
+#include "orchestrator/cli/invocation.h"
+
+enum {
+	REQUEST_PATH_MAX = 4096,
+	REQUEST_POLICY_MAX = 256 * 1024,
+	REQUEST_FILE_MAX =
+		4 * 1024 * 1024, /* a statement or all attachments: base64 adds a third */
+	REQUEST_JSON_MAX = 1024 * 1024
+};
+
+struct request {
+	const char *method;
+	struct text path; /* with its query */
+	json_t *body;     /* NULL: none */
+	const char *file; /* the CSV or statement it was made of, for messages; may be NULL */
+	json_t *errors; /* [{row, column, text}] of that file; when there are any, nothing is sent */
+};
+
+/* Fill OUT from INVOCATION (whose command must have a method); free it with request_done.
+ * FAULT_INPUT names the file or value that cannot be used. */
+bool request_build(struct request *out, const struct invocation *invocation, struct fault *fault)
+	MUST_CHECK;
+/* Release the path and body; a zeroed struct is accepted. */
+void request_done(struct request *request);
+/* Add ?KEY=VALUE (or &…), percent-encoded (RFC 3986 section 2.1). */
+void request_query(struct request *request, const char *key, const char *value);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The story of one command: build the request, connect, call (page by page for a list), keep what
+ * --out wants, print the answer, say what comes next. */
+#include "orchestrator/cli/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/digest.h"
+#include "common/file.h"
+#include "common/text.h"
+#include "orchestrator/cli/remote.h"
+#include "orchestrator/cli/request.h"
+#include "orchestrator/cli/show.h"
+
+enum { RUN_PAGES_MAX = 1000 };
+
+#define RUN_PAGE_ITEMS "200"
+
+struct run {
+	const struct invocation *invocation;
+	const struct command *command;
+	struct request request;
+	struct remote *remote;
+	struct remote_answer answer;
+	struct fault fault;
+	bool kept; /* --out was written */
+};
+
+static void run_done(struct run *run)
+{
+	request_done(&run->request);
+	remote_close(run->remote);
+	json_decref(run->answer.body);
+}
+
+static bool has_flag(const struct run *run, unsigned flag)
+{
+	return (run->command->flags & flag) != 0;
+}
+
+/* True unless this is a dry run. */
+static bool is_real(const struct run *run)
+{
+	return !has_flag(run, COMMAND_COMMIT) ||
+		invocation_value(run->invocation, "--commit") != NULL;
+}
+
+/* ---- connecting ---- */
+
+static const char *setting(const struct run *run, const char *option, const char *variable)
+{
+	const char *typed = invocation_value(run->invocation, option);
+	const char *set = typed != NULL ? typed : getenv(variable);
+
+	return set != NULL && *set != '\0' ? set : NULL;
+}
+
+static bool connect_to_server(struct run *run)
+{
+	char warning[FAULT_TEXT_MAX];
+	const struct remote_settings settings = {
+		.url = setting(run, "--url", "XUQI_URL"),
+		.token_file = setting(run, "--token-file", "XUQI_TOKEN_FILE"),
+		.ca_file = setting(run, "--ca-file", "XUQI_CA_FILE"),
+	};
+
+	if (settings.url == NULL)
+		return fault_set(&run->fault, FAULT_INPUT,
+			"which server? give --url https://HOST:PORT or set XUQI_URL");
+	run->remote = remote_open(&settings, warning, &run->fault);
+	if (run->remote != NULL && *warning != '\0')
+		(void)fprintf(stderr, "xuqi: warning: %s\n", warning);
+	return run->remote != NULL;
+}
+
+/* ---- calling ---- */
+
+static bool call(struct run *run, const char *path)
+{
+	struct remote_answer answer;
+
+	if (!remote_call(&answer, run->remote, run->request.method, path, run->request.body,
+		    &run->fault))
+		return false;
+	json_decref(run->answer.body);
+	run->answer = answer;
+	return true;
+}
+
+static bool is_good(const struct run *run)
+{
+	return run->answer.status >= 200 && run->answer.status < 300;
+}
+
+/* One page is asked for by --limit or --cursor; everything otherwise. */
+static bool wants_all_pages(const struct run *run)
+{
+	return has_flag(run, COMMAND_LIST) &&
+		invocation_value(run->invocation, "--limit") == NULL &&
+		invocation_value(run->invocation, "--cursor") == NULL;
+}
+
+/* Ask for pages until there is none; run->answer is the last one with the items of all. */
+static bool call_for_all(struct run *run)
+{
+	JSON *items = json_array();
+	OWNED char *first = text_dupf("%s", run->request.path.data);
+
+	request_query(&run->request, "limit", RUN_PAGE_ITEMS);
+	for (size_t pages = 0; pages < RUN_PAGES_MAX; pages++) {
+		if (!call(run, run->request.path.data))
+			return false;
+		if (!is_good(run))
+			return true;
+		json_array_extend(items, json_object_get(run->answer.body, "items"));
+
+		const char *cursor = json_peek_text(run->answer.body, "next_cursor");
+
+		if (cursor == NULL) {
+			json_object_set(run->answer.body, "items", items);
+			return true;
+		}
+		text_clear(&run->request.path);
+		text_add(&run->request.path, first);
+		request_query(&run->request, "limit", RUN_PAGE_ITEMS);
+		request_query(&run->request, "cursor", cursor);
+	}
+	return fault_set(&run->fault, FAULT_REFUSED,
+		"the list does not end: ask for less, or page by page with --limit and --cursor");
+}
+
+/* ---- --out ---- */
+
+static const struct field *out_field(const struct run *run)
+{
+	for (size_t i = 0; i < run->command->field_count; i++)
+		if (run->command->fields[i].place == FIELD_OUT)
+			return &run->command->fields[i];
+	return NULL;
+}
+
+/* A bank's file is worth money: write it only if it is what the server says it is. */
+static bool check_digest(struct run *run, const char *content)
+{
+	const char *stated = json_peek_text(run->answer.body, "sha256");
+	char found[SHA256_HEX];
+
+	sha256_hex(found, content, strlen(content));
+	return stated == NULL || strcasecmp(stated, found) == 0 ||
+		fault_set(&run->fault, FAULT_REFUSED,
+			"the file does not have the digest that the server states: not written; try again");
+}
+
+/* Write the member that --out wants, and take it out of what is shown. */
+static bool keep_out(struct run *run)
+{
+	const struct field *field = out_field(run);
+	const char *path = field != NULL ? invocation_value(run->invocation, field->name) : NULL;
+	const char *content = field != NULL ? json_peek_text(run->answer.body, field->key) : NULL;
+
+	if (path == NULL || !is_real(run))
+		return true;
+	if (content == NULL)
+		return fault_set(&run->fault, FAULT_REFUSED, "the answer has no %s to write to %s",
+			field->key, path);
+	if (!check_digest(run, content) ||
+		!file_write(path, content, strlen(content), 0600, &run->fault))
+		return false;
+	(void)fprintf(stderr, "xuqi: %s is in %s\n", field->key, path);
+	json_object_del(run->answer.body, field->key);
+	return true;
+}
+
+/* ---- printing ---- */
+
+static void print_json(json_t *answer)
+{
+	OWNED char *text = json_dumps(answer, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	if (text != NULL)
+		(void)puts(text);
+}
+
+static void print_table(const struct run *run)
+{
+	json_t *items = json_object_get(run->answer.body, "items");
+	TEXT out;
+
+	text_init(&out, SHOW_BYTES_MAX);
+	if (json_is_array(items) && run->command->columns != NULL)
+		show_list(&out, items, run->command->columns);
+	else
+		show_object(&out, run->answer.body, run->command->columns);
+	(void)fputs(out.data, stdout);
+}
+
+char *run_fill(const char *line, const json_t *answer)
+{
+	TEXT out;
+
+	text_init(&out, FAULT_TEXT_MAX);
+	while (*line != '\0') {
+		size_t len = strcspn(line, "{");
+		size_t name_len = line[len] == '{' ? strcspn(line + len, "}") : 0;
+
+		text_add_bytes(&out, line, len);
+		line += len;
+		if (name_len == 0)
+			continue;
+		OWNED char *name = text_dupf("%.*s", (int)name_len - 1, line + 1);
+		char *dot = strchr(name, '.');
+		json_t *of = json_object_get(answer, name);
+
+		if (dot != NULL) {
+			*dot = '\0';
+			of = json_object_get(json_object_get(answer, name), dot + 1);
+		}
+		if (of == NULL || json_is_null(of))
+			return NULL;
+		show_value(&out, name, of);
+		line += name_len + (line[name_len] == '}' ? 1 : 0);
+	}
+	return text_take(&out, NULL);
+}
+
+static void say_next(const struct run *run)
+{
+	if (!is_real(run)) {
+		(void)fputs("dry run: nothing changed; add --commit\n", stderr);
+		return;
+	}
+	if (run->command->next == NULL || invocation_wants_json(run->invocation))
+		return;
+	OWNED char *next = run_fill(run->command->next, run->answer.body);
+
+	if (next != NULL)
+		(void)fprintf(stderr, "next: %s\n", next);
+}
+
+/* ---- the outcome ---- */
+
+static bool any_fails(const json_t *items)
+{
+	for (size_t i = 0; i < json_array_size(items); i++)
+		if (text_equal(json_peek_text(json_array_get(items, i), "level"), "fail"))
+			return true;
+	return false;
+}
+
+/* A good answer may still report what could not be done. */
+static enum cli_exit outcome(const struct run *run)
+{
+	const json_t *body = run->answer.body;
+
+	if (json_array_size(json_object_get(body, "errors")) > 0)
+		return json_is_true(json_object_get(body, "committed")) ? CLI_PARTLY : CLI_FAILED;
+	return any_fails(json_object_get(body, "items")) ? CLI_FAILED : CLI_OK;
+}
+
+static enum cli_exit finish(struct run *run)
+{
+	bool kept = keep_out(run);
+
+	if (invocation_wants_json(run->invocation))
+		print_json(run->answer.body);
+	else
+		print_table(run);
+	say_next(run);
+	if (!kept) {
+		(void)complaint_fault(&run->fault);
+		return CLI_PARTLY;
+	}
+	return outcome(run);
+}
+
+enum cli_exit run_command(const struct invocation *invocation)
+{
+	CLEANUP(run_done)
+	struct run run = { .invocation = invocation, .command = invocation->command };
+
+	if (!request_build(&run.request, invocation, &run.fault))
+		return complaint_usage(&run.fault);
+	if (json_array_size(run.request.errors) > 0) {
+		complaint_rows(run.request.file, run.request.errors);
+		return CLI_FAILED;
+	}
+	if (!connect_to_server(&run))
+		return complaint_usage(&run.fault);
+
+	bool answered =
+		wants_all_pages(&run) ? call_for_all(&run) : call(&run, run.request.path.data);
+
+	if (!answered)
+		return complaint_fault(&run.fault);
+	if (!is_good(&run))
+		return complaint_answer(
+			run.command, run.request.file, run.answer.status, run.answer.body);
+	return finish(&run);
+}
