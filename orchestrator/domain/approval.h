@@ -15,13 +15,14 @@ struct approval_frame {
 	const char *agreement_id, *agreement_version, *agreement_sha256; /* 电子认证协议 */
 };
 
-/* The document of the plan's included rows (own reference):
+/* The document of the plan's included rows (own reference); ids are texts:
  * {"rows":[{"set","serial","not_after","holder","service","unit","kind","term_years","price_fen",
- * "blocked":[…]}…],"payee":{…},"agreement":{…},"policy":{…},"count","total_fen"}. */
+ * "blocked":[word…]}…],"payee":{"name","account","bank"},"agreement_id","agreement_version",
+ * "agreement_sha256","policy_name","policy_sha256","count","total_fen"}. */
 json_t *approval_document(const struct plan *plan, const struct approval_frame *frame);
 /* SHA-256 of the document's canonical text (keys sorted, no blanks), so it survives a round trip
  * through jsonb. */
 void approval_digest(char out[SHA256_HEX], const json_t *document);
 /* Give the row of SET another term and price, and correct the total.  False if the document has no
  * such row. */
-bool approval_reprice(json_t *document, int64_t set, int64_t term_years, int64_t price_fen);
+bool approval_reprice(json_t *document, const char *set, int64_t term_years, int64_t price_fen);
