@@ -37,8 +37,8 @@ struct field {
 	const char *name;
 	const char *value; /* what help writes for the value; `a|b|c`: one of these; NULL: a flag */
 	enum field_place place;
-	const char *key; /* member, query parameter, or what FIELD_OUT takes from the answer */
 	unsigned flags;
+	const char *key; /* member, query parameter, or what FIELD_OUT takes from the answer */
 	const char *help;
 };
 

@@ -7,23 +7,23 @@
 #define FIELDS(array) .fields = (array), .field_count = COUNT_OF(array)
 
 const struct field global_fields[] = {
-	{ "--url", "URL", FIELD_LOCAL, NULL, 0, "the server, https:// (http:// on loopback only); else XUQI_URL" },
-	{ "--token-file", "FILE", FIELD_LOCAL, NULL, 0, "file with your API token, yours alone (chmod 600); else XUQI_TOKEN_FILE" },
-	{ "--ca-file", "FILE", FIELD_LOCAL, NULL, 0, "PEM of the CA that signed the server's certificate; else XUQI_CA_FILE" },
-	{ "--output", "table|json", FIELD_LOCAL, NULL, 0, "table (for people) or json (the server's answer); -o for short" },
-	{ "--help", NULL, FIELD_LOCAL, NULL, 0, "this text; -h for short" },
-	{ "--version", NULL, FIELD_LOCAL, NULL, 0, "the version of this program" },
+	{ "--url", "URL", FIELD_LOCAL, 0, NULL, "the server, https:// (http:// on loopback only); else XUQI_URL" },
+	{ "--token-file", "FILE", FIELD_LOCAL, 0, NULL, "file with your API token, yours alone (chmod 600); else XUQI_TOKEN_FILE" },
+	{ "--ca-file", "FILE", FIELD_LOCAL, 0, NULL, "PEM of the CA that signed the server's certificate; else XUQI_CA_FILE" },
+	{ "--output", "table|json", FIELD_LOCAL, 0, NULL, "table (for people) or json (the server's answer); -o for short" },
+	{ "--help", NULL, FIELD_LOCAL, 0, NULL, "this text; -h for short" },
+	{ "--version", NULL, FIELD_LOCAL, 0, NULL, "the version of this program" },
 };
 const size_t global_field_count = COUNT_OF(global_fields);
 
 const struct field list_fields[] = {
-	{ "--limit", "N", FIELD_QUERY, "limit", 0, "one page of at most N (1..200) instead of everything" },
-	{ "--cursor", "CURSOR", FIELD_QUERY, "cursor", 0, "the page after next_cursor of the last one" },
+	{ "--limit", "N", FIELD_QUERY, 0, "limit", "one page of at most N (1..200) instead of everything" },
+	{ "--cursor", "CURSOR", FIELD_QUERY, 0, "cursor", "the page after next_cursor of the last one" },
 };
 const size_t list_field_count = COUNT_OF(list_fields);
 
 const struct field commit_field = {
-	"--commit", NULL, FIELD_LOCAL, NULL, 0, "really do it; without it the answer is a dry run" };
+	"--commit", NULL, FIELD_LOCAL, 0, NULL, "really do it; without it the answer is a dry run" };
 
 const struct noun nouns[] = {
 	{ "cert", "the certificates known: what agents report and what lists say", NULL },
@@ -47,132 +47,132 @@ const struct noun nouns[] = {
 const size_t noun_count = COUNT_OF(nouns);
 
 static const struct field id_fields[] = {
-	{ "ID", "ID", FIELD_PATH, NULL, 0, "its id" },
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "its id" },
 };
 
 static const struct field policy_argument[] = {
-	{ "FILE", "FILE", FIELD_POLICY, NULL, 0, "the policy, YAML" },
+	{ "FILE", "FILE", FIELD_POLICY, 0, NULL, "the policy, YAML" },
 };
 
 static const struct field policy_option[] = {
-	{ "--policy", "FILE", FIELD_POLICY, NULL, FIELD_REQUIRED, "the policy, YAML" },
+	{ "--policy", "FILE", FIELD_POLICY, FIELD_REQUIRED, NULL, "the policy, YAML" },
 };
 
 static const struct field cert_list[] = {
-	{ "--unit", "UNIT", FIELD_QUERY, "unit", 0, "of this unit (单位部门)" },
-	{ "--holder", "NAME", FIELD_QUERY, "holder", 0, "of this holder (证书用户)" },
-	{ "--serial", "HEX", FIELD_QUERY, "serial", 0, "the one with this serial number" },
-	{ "--within", "DAYS", FIELD_QUERY, "expires_within_days", 0, "that expire within so many days" },
-	{ "--group", "expiring|expired|valid", FIELD_QUERY, "group", 0, "of this group" },
+	{ "--unit", "UNIT", FIELD_QUERY, 0, "unit", "of this unit (单位部门)" },
+	{ "--holder", "NAME", FIELD_QUERY, 0, "holder", "of this holder (证书用户)" },
+	{ "--serial", "HEX", FIELD_QUERY, 0, "serial", "the one with this serial number" },
+	{ "--within", "DAYS", FIELD_QUERY, 0, "expires_within_days", "that expire within so many days" },
+	{ "--group", "expiring|expired|valid", FIELD_QUERY, 0, "group", "of this group" },
 };
 
 static const struct field cert_import[] = {
-	{ "FILE.csv", "FILE", FIELD_CSV, NULL, 0, "the list, with a header line" },
+	{ "FILE.csv", "FILE", FIELD_CSV, 0, NULL, "the list, with a header line" },
 };
 
 static const struct field campaign_create[] = {
-	{ "--name", "NAME", FIELD_BODY, "name", FIELD_REQUIRED, "how people call it" },
-	{ "--policy", "FILE", FIELD_POLICY, NULL, FIELD_REQUIRED, "the policy, YAML" },
+	{ "--name", "NAME", FIELD_BODY, FIELD_REQUIRED, "name", "how people call it" },
+	{ "--policy", "FILE", FIELD_POLICY, FIELD_REQUIRED, NULL, "the policy, YAML" },
 };
 
 static const struct field campaign_approve[] = {
-	{ "ID", "ID", FIELD_PATH, NULL, 0, "the campaign's id" },
-	{ "--gate", "spend|touch|all", FIELD_BODY, "gate", FIELD_REQUIRED, "spend: file and pay · touch: write to tokens · all: both" },
-	{ "--digest", "HEX", FIELD_BODY, "digest", FIELD_REQUIRED, "the plan's digest that you looked at (campaign show)" },
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the campaign's id" },
+	{ "--gate", "spend|touch|all", FIELD_BODY, FIELD_REQUIRED, "gate", "spend: file and pay · touch: write to tokens · all: both" },
+	{ "--digest", "HEX", FIELD_BODY, FIELD_REQUIRED, "digest", "the plan's digest that you looked at (campaign show)" },
 };
 
 static const struct field campaign_run[] = {
-	{ "ID", "ID", FIELD_PATH, NULL, 0, "the campaign's id" },
-	{ "--start-at", "TIME", FIELD_BODY_TIME, "start_at", 0, "RFC 3339, such as 2026-11-22T21:00:00+08:00; else at once" },
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the campaign's id" },
+	{ "--start-at", "TIME", FIELD_BODY_TIME, 0, "start_at", "RFC 3339, such as 2026-11-22T21:00:00+08:00; else at once" },
 };
 
 static const struct field renewal_list[] = {
-	{ "--campaign", "ID", FIELD_QUERY, "campaign", 0, "of this campaign" },
-	{ "--state", "STATE", FIELD_QUERY, "state", 0, "in this state, such as awaiting_payment" },
-	{ "--unit", "UNIT", FIELD_QUERY, "unit", 0, "of this unit (单位部门)" },
-	{ "--blocked", NULL, FIELD_QUERY_FLAG, "blocked", 0, "only those that cannot go on by themselves" },
+	{ "--campaign", "ID", FIELD_QUERY, 0, "campaign", "of this campaign" },
+	{ "--state", "STATE", FIELD_QUERY, 0, "state", "in this state, such as awaiting_payment" },
+	{ "--unit", "UNIT", FIELD_QUERY, 0, "unit", "of this unit (单位部门)" },
+	{ "--blocked", NULL, FIELD_QUERY_FLAG, 0, "blocked", "only those that cannot go on by themselves" },
 };
 
 static const struct field renewal_show[] = {
-	{ "ID|SERIAL", "REF", FIELD_PATH, NULL, 0, "the renewal's id or its certificate's serial number" },
+	{ "ID|SERIAL", "REF", FIELD_PATH, 0, NULL, "the renewal's id or its certificate's serial number" },
 };
 
 static const struct field task_list[] = {
-	{ "--kind", "KIND", FIELD_QUERY, "kind", 0, "bind, agreement, attachment, intent, insert_token, pin, finance_match, …" },
-	{ "--mine", NULL, FIELD_QUERY_FLAG, "mine", 0, "only those for you" },
-	{ "--state", "open|done|all", FIELD_QUERY, "state", 0, "open if not given" },
+	{ "--kind", "KIND", FIELD_QUERY, 0, "kind", "bind, agreement, attachment, intent, insert_token, pin, finance_match, …" },
+	{ "--mine", NULL, FIELD_QUERY_FLAG, 0, "mine", "only those for you" },
+	{ "--state", "open|done|all", FIELD_QUERY, 0, "state", "open if not given" },
 };
 
 static const struct field task_done[] = {
-	{ "ID", "ID", FIELD_PATH, NULL, 0, "the task's id" },
-	{ "--set", "KEY=VALUE", FIELD_BODY_PAIR, "values", FIELD_REPEATS, "a value that the task needs (task show)" },
-	{ "--attach", "FILE", FIELD_ATTACH, "files", FIELD_REPEATS, "a file that the task needs" },
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the task's id" },
+	{ "--set", "KEY=VALUE", FIELD_BODY_PAIR, FIELD_REPEATS, "values", "a value that the task needs (task show)" },
+	{ "--attach", "FILE", FIELD_ATTACH, FIELD_REPEATS, "files", "a file that the task needs" },
 };
 
 static const struct field payment_list[] = {
-	{ "--status", "STATUS", FIELD_QUERY, "status", 0, "in this status" },
+	{ "--status", "STATUS", FIELD_QUERY, 0, "status", "in this status" },
 };
 
 static const struct field payment_export[] = {
-	{ "--out", "FILE", FIELD_OUT, "csv", 0, "write the bank's file here (mode 0600)" },
+	{ "--out", "FILE", FIELD_OUT, 0, "csv", "write the bank's file here (mode 0600)" },
 };
 
 static const struct field payment_file[] = {
-	{ "ID", "ID", FIELD_PATH, NULL, 0, "the file's id, as payment list shows it" },
-	{ "--out", "FILE", FIELD_OUT, "csv", 0, "write the bank's file here (mode 0600)" },
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the file's id, as payment list shows it" },
+	{ "--out", "FILE", FIELD_OUT, 0, "csv", "write the bank's file here (mode 0600)" },
 };
 
 static const struct field statement_import[] = {
-	{ "FILE", "FILE", FIELD_STATEMENT, NULL, 0, "the statement as the bank gave it" },
+	{ "FILE", "FILE", FIELD_STATEMENT, 0, NULL, "the statement as the bank gave it" },
 };
 
 static const struct field match_list[] = {
-	{ "--verdict", "auto|suggested|confirmed|released", FIELD_QUERY, "verdict", 0, "with this verdict" },
+	{ "--verdict", "auto|suggested|confirmed|released", FIELD_QUERY, 0, "verdict", "with this verdict" },
 };
 
 static const struct field agent_enrol_code[] = {
-	{ "--workstation", "NAME", FIELD_BODY, "workstation", FIELD_REQUIRED, "the workstation's name" },
-	{ "--unit", "UNIT", FIELD_BODY, "unit", FIELD_REQUIRED, "its unit (单位部门)" },
-	{ "--place", "PLACE", FIELD_BODY, "place", 0, "where it stands (地点)" },
-	{ "--out", "FILE", FIELD_OUT, "code", 0, "write the code here (mode 0600) instead of showing it" },
+	{ "--workstation", "NAME", FIELD_BODY, FIELD_REQUIRED, "workstation", "the workstation's name" },
+	{ "--unit", "UNIT", FIELD_BODY, FIELD_REQUIRED, "unit", "its unit (单位部门)" },
+	{ "--place", "PLACE", FIELD_BODY, 0, "place", "where it stands (地点)" },
+	{ "--out", "FILE", FIELD_OUT, 0, "code", "write the code here (mode 0600) instead of showing it" },
 };
 
 static const struct field hold_set[] = {
-	{ "--scope", "all|unit", FIELD_BODY, "scope", 0, "all if not given" },
-	{ "--target", "UNIT", FIELD_BODY, "target", 0, "the unit (单位部门)" },
-	{ "--reason", "TEXT", FIELD_BODY, "reason", FIELD_REQUIRED, "why, for whoever wonders" },
+	{ "--scope", "all|unit", FIELD_BODY, 0, "scope", "all if not given" },
+	{ "--target", "UNIT", FIELD_BODY, 0, "target", "the unit (单位部门)" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever wonders" },
 };
 
 static const struct field hold_all[] = {
-	{ "scope", "all", FIELD_BODY_FIXED, "scope", 0, NULL },
-	{ "--reason", "TEXT", FIELD_BODY, "reason", FIELD_REQUIRED, "why, for whoever wonders" },
+	{ "scope", "all", FIELD_BODY_FIXED, 0, "scope", NULL },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever wonders" },
 };
 
 static const struct field hold_unit[] = {
-	{ "scope", "unit", FIELD_BODY_FIXED, "scope", 0, NULL },
-	{ "UNIT", "UNIT", FIELD_BODY, "target", 0, "the unit (单位部门)" },
-	{ "--reason", "TEXT", FIELD_BODY, "reason", FIELD_REQUIRED, "why, for whoever wonders" },
+	{ "scope", "unit", FIELD_BODY_FIXED, 0, "scope", NULL },
+	{ "UNIT", "UNIT", FIELD_BODY, 0, "target", "the unit (单位部门)" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever wonders" },
 };
 
 static const struct field org_apply[] = {
-	{ "FILE.json", "FILE", FIELD_BODY_FILE, NULL, 0, "legal_entities with units and payer accounts, JSON" },
+	{ "FILE.json", "FILE", FIELD_BODY_FILE, 0, NULL, "legal_entities with units and payer accounts, JSON" },
 };
 
 static const struct field token_create[] = {
-	{ "--login", "LOGIN", FIELD_BODY, "login", FIELD_REQUIRED, "the person's short name" },
-	{ "--name", "NAME", FIELD_BODY, "name", FIELD_REQUIRED, "the person's name" },
-	{ "--role", "operator|finance|approver|handler|auditor|admin", FIELD_BODY, "role", FIELD_REQUIRED, "the one role of the token" },
-	{ "--unit", "UNIT", FIELD_BODY, "unit", 0, "this unit and those below it; else everything" },
-	{ "--days", "N", FIELD_BODY_NUMBER, "days", 0, "valid for so many days" },
-	{ "--mobile", "NUMBER", FIELD_BODY, "mobile", 0, "the person's mobile number" },
-	{ "--email", "ADDRESS", FIELD_BODY, "email", 0, "the person's address" },
-	{ "--legal-entity", "USCC", FIELD_BODY, "legal_entity", 0, "a handler's: 统一社会信用代码 of whom they act for" },
-	{ "--authorised-until", "DATE", FIELD_BODY, "authorised_until", 0, "a handler's: last day of the authorisation" },
-	{ "--out", "FILE", FIELD_OUT, "token", 0, "write the token here (mode 0600) instead of showing it" },
+	{ "--login", "LOGIN", FIELD_BODY, FIELD_REQUIRED, "login", "the person's short name" },
+	{ "--name", "NAME", FIELD_BODY, FIELD_REQUIRED, "name", "the person's name" },
+	{ "--role", "operator|finance|approver|handler|auditor|admin", FIELD_BODY, FIELD_REQUIRED, "role", "the one role of the token" },
+	{ "--unit", "UNIT", FIELD_BODY, 0, "unit", "this unit and those below it; else everything" },
+	{ "--days", "N", FIELD_BODY_NUMBER, 0, "days", "valid for so many days" },
+	{ "--mobile", "NUMBER", FIELD_BODY, 0, "mobile", "the person's mobile number" },
+	{ "--email", "ADDRESS", FIELD_BODY, 0, "email", "the person's address" },
+	{ "--legal-entity", "USCC", FIELD_BODY, 0, "legal_entity", "a handler's: 统一社会信用代码 of whom they act for" },
+	{ "--authorised-until", "DATE", FIELD_BODY, 0, "authorised_until", "a handler's: last day of the authorisation" },
+	{ "--out", "FILE", FIELD_OUT, 0, "token", "write the token here (mode 0600) instead of showing it" },
 };
 
 static const struct field help_fields[] = {
-	{ "--all", NULL, FIELD_LOCAL, NULL, 0, "every command with its options; with -o json for programs" },
+	{ "--all", NULL, FIELD_LOCAL, 0, NULL, "every command with its options; with -o json for programs" },
 };
 /* clang-format on */
 

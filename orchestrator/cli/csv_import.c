@@ -3,7 +3,6 @@
  * are collected, so that a person mends the file once. */
 #include "orchestrator/cli/csv_import.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -127,9 +126,7 @@ static size_t column_find(const char *heading)
 
 	if (!value_fold(folded, sizeof(folded), heading))
 		return CSV_COLUMNS;
-	for (char *c = folded; *c != '\0'; c++)
-		*c = (char)((unsigned char)*c < 0x80 ? tolower((unsigned char)*c) : *c);
-	while (i < CSV_COLUMNS && !text_equal(folded, csv_columns[i].key) &&
+	while (i < CSV_COLUMNS && strcasecmp(folded, csv_columns[i].key) != 0 &&
 		!text_equal(folded, csv_columns[i].chinese))
 		i++;
 	return i;

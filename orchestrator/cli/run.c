@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The story of one command: build the request, connect, call (page by page for a list), keep what
+/* The story of one command: build the call, connect, send it (page by page for a list), keep what
  * --out wants, print the answer, say what comes next. */
 #include "orchestrator/cli/run.h"
 
@@ -9,8 +9,8 @@
 #include "common/digest.h"
 #include "common/file.h"
 #include "common/text.h"
+#include "orchestrator/cli/call.h"
 #include "orchestrator/cli/remote.h"
-#include "orchestrator/cli/request.h"
 #include "orchestrator/cli/show.h"
 
 enum { RUN_PAGES_MAX = 1000 };
@@ -20,16 +20,15 @@ enum { RUN_PAGES_MAX = 1000 };
 struct run {
 	const struct invocation *invocation;
 	const struct command *command;
-	struct request request;
+	struct call call;
 	struct remote *remote;
 	struct remote_answer answer;
 	struct fault fault;
-	bool kept; /* --out was written */
 };
 
 static void run_done(struct run *run)
 {
-	request_done(&run->request);
+	call_done(&run->call);
 	remote_close(run->remote);
 	json_decref(run->answer.body);
 }
@@ -76,12 +75,11 @@ static bool connect_to_server(struct run *run)
 
 /* ---- calling ---- */
 
-static bool call(struct run *run, const char *path)
+static bool send_call(struct run *run, const char *path)
 {
 	struct remote_answer answer;
 
-	if (!remote_call(&answer, run->remote, run->request.method, path, run->request.body,
-		    &run->fault))
+	if (!remote_call(&answer, run->remote, run->call.method, path, run->call.body, &run->fault))
 		return false;
 	json_decref(run->answer.body);
 	run->answer = answer;
@@ -105,26 +103,29 @@ static bool wants_all_pages(const struct run *run)
 static bool call_for_all(struct run *run)
 {
 	JSON *items = json_array();
-	OWNED char *first = text_dupf("%s", run->request.path.data);
+	OWNED char *first = text_dupf("%s", run->call.path.data);
 
-	request_query(&run->request, "limit", RUN_PAGE_ITEMS);
+	call_query(&run->call, "limit", RUN_PAGE_ITEMS);
 	for (size_t pages = 0; pages < RUN_PAGES_MAX; pages++) {
-		if (!call(run, run->request.path.data))
+		if (!send_call(run, run->call.path.data))
 			return false;
 		if (!is_good(run))
 			return true;
 		json_array_extend(items, json_object_get(run->answer.body, "items"));
 
-		const char *cursor = json_peek_text(run->answer.body, "next_cursor");
+		TEXT cursor;
 
-		if (cursor == NULL) {
+		text_init(&cursor, FAULT_TEXT_MAX);
+		show_value(
+			&cursor, "next_cursor", json_object_get(run->answer.body, "next_cursor"));
+		if (cursor.len == 0) {
 			json_object_set(run->answer.body, "items", items);
 			return true;
 		}
-		text_clear(&run->request.path);
-		text_add(&run->request.path, first);
-		request_query(&run->request, "limit", RUN_PAGE_ITEMS);
-		request_query(&run->request, "cursor", cursor);
+		text_clear(&run->call.path);
+		text_add(&run->call.path, first);
+		call_query(&run->call, "limit", RUN_PAGE_ITEMS);
+		call_query(&run->call, "cursor", cursor.data);
 	}
 	return fault_set(&run->fault, FAULT_REFUSED,
 		"the list does not end: ask for less, or page by page with --limit and --cursor");
@@ -138,6 +139,14 @@ static const struct field *out_field(const struct run *run)
 		if (run->command->fields[i].place == FIELD_OUT)
 			return &run->command->fields[i];
 	return NULL;
+}
+
+/* Where the person wants it, or NULL. */
+static const char *out_path(const struct run *run)
+{
+	const struct field *field = out_field(run);
+
+	return field != NULL ? invocation_value(run->invocation, field->name) : NULL;
 }
 
 /* A bank's file is worth money: write it only if it is what the server says it is. */
@@ -156,10 +165,10 @@ static bool check_digest(struct run *run, const char *content)
 static bool keep_out(struct run *run)
 {
 	const struct field *field = out_field(run);
-	const char *path = field != NULL ? invocation_value(run->invocation, field->name) : NULL;
+	const char *path = out_path(run);
 	const char *content = field != NULL ? json_peek_text(run->answer.body, field->key) : NULL;
 
-	if (path == NULL || !is_real(run))
+	if (field == NULL || path == NULL || !is_real(run))
 		return true;
 	if (content == NULL)
 		return fault_set(&run->fault, FAULT_REFUSED, "the answer has no %s to write to %s",
@@ -228,6 +237,9 @@ static void say_next(const struct run *run)
 {
 	if (!is_real(run)) {
 		(void)fputs("dry run: nothing changed; add --commit\n", stderr);
+		if (out_path(run) != NULL)
+			(void)fprintf(
+				stderr, "xuqi: %s is not written by a dry run\n", out_path(run));
 		return;
 	}
 	if (run->command->next == NULL || invocation_wants_json(run->invocation))
@@ -279,22 +291,22 @@ enum cli_exit run_command(const struct invocation *invocation)
 	CLEANUP(run_done)
 	struct run run = { .invocation = invocation, .command = invocation->command };
 
-	if (!request_build(&run.request, invocation, &run.fault))
+	if (!call_build(&run.call, invocation, &run.fault))
 		return complaint_usage(&run.fault);
-	if (json_array_size(run.request.errors) > 0) {
-		complaint_rows(run.request.file, run.request.errors);
+	if (json_array_size(run.call.errors) > 0) {
+		complaint_rows(run.call.file, run.call.errors);
 		return CLI_FAILED;
 	}
 	if (!connect_to_server(&run))
 		return complaint_usage(&run.fault);
 
 	bool answered =
-		wants_all_pages(&run) ? call_for_all(&run) : call(&run, run.request.path.data);
+		wants_all_pages(&run) ? call_for_all(&run) : send_call(&run, run.call.path.data);
 
 	if (!answered)
 		return complaint_fault(&run.fault);
 	if (!is_good(&run))
 		return complaint_answer(
-			run.command, run.request.file, run.answer.status, run.answer.body);
+			run.command, run.call.file, run.answer.status, run.answer.body);
 	return finish(&run);
 }

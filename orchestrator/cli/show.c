@@ -2,7 +2,6 @@
 /* Answers to text.  Names decide the form, so that a new member of the API shows up by itself. */
 #include "orchestrator/cli/show.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +21,10 @@ static const struct {
 	{ "errors", "row column text" },
 	{ "differences", "row holder service column from to" },
 };
+
+/* What a thing is comes first, whatever order the server keeps its members in. */
+static const char *const show_first[] = { "committed", "id", "name", "title", "kind", "state",
+	"status", "holder", "service", "serial", "unit" };
 
 void show_money(char out[SHOW_MONEY], int64_t fen)
 {
@@ -105,6 +108,8 @@ static void add_items(struct text *out, const char *key, json_t *value)
 
 void show_value(struct text *out, const char *key, json_t *value)
 {
+	if (value == NULL)
+		return;
 	switch (json_typeof(value)) {
 	case JSON_OBJECT:
 		add_members(out, value);
@@ -138,6 +143,8 @@ void show_value(struct text *out, const char *key, json_t *value)
 /* `due_at` to `DUE`, `price_fen` to `PRICE`, `media_no` to `MEDIA NO`. */
 static void add_heading(struct text *out, const char *key)
 {
+	static const char small[] = "abcdefghijklmnopqrstuvwxyz_";
+	static const char large[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ ";
 	size_t len = strlen(key);
 
 	if (ends_with(key, "_at") || ends_with(key, "_on"))
@@ -145,9 +152,9 @@ static void add_heading(struct text *out, const char *key)
 	else if (ends_with(key, "_fen"))
 		len -= strlen("_fen");
 	for (size_t i = 0; i < len; i++) {
-		char c = key[i] == '_' ? ' ' : (char)toupper((unsigned char)key[i]);
+		const char *found = strchr(small, key[i]);
 
-		text_add_bytes(out, &c, 1);
+		text_add_bytes(out, found == NULL ? &key[i] : &large[found - small], 1);
 	}
 }
 
@@ -158,8 +165,7 @@ static void add_column(struct grid *grid, struct text *cell, const char *key, js
 	json_t *value = json_object_get(item, key);
 
 	text_clear(cell);
-	if (value != NULL)
-		show_value(cell, key, value);
+	show_value(cell, key, value);
 	if (json_is_integer(value))
 		grid->is_right[grid->count % grid->columns] = true;
 	grid_add(grid, cell->data);
@@ -216,33 +222,51 @@ static bool is_block(json_t *value)
 static void label(struct text *out, const char *prefix, const char *key)
 {
 	text_clear(out);
-	text_addf(out, "%s%s%s", prefix, *prefix != '\0' ? " " : "", key);
+	text_addf(out, "%s%s%.*s", prefix, *prefix != '\0' ? " " : "",
+		(int)(strlen(key) - (ends_with(key, "_fen") ? strlen("_fen") : 0)), key);
 	for (char *c = out->data; *c != '\0'; c++)
 		if (*c == '_')
 			*c = ' ';
 }
 
-/* Null members and long ones are left out here. */
-static void add_lines(struct grid *grid, json_t *object, const char *prefix, int depth)
+static bool is_first(const char *key)
 {
-	json_t *member;
-	const char *key;
+	for (size_t i = 0; i < COUNT_OF(show_first); i++)
+		if (text_equal(key, show_first[i]))
+			return true;
+	return false;
+}
+
+static void add_lines(struct grid *grid, json_t *object, const char *prefix, int depth);
+
+/* Null members and long ones are left out here. */
+static void add_line(
+	struct grid *grid, const char *prefix, const char *key, json_t *member, int depth)
+{
 	TEXT name, value;
 
 	text_init(&name, LABEL_MAX);
 	text_init(&value, VALUE_TEXT_MAX);
-	json_object_foreach(object, key, member)
-	{
-		label(&name, prefix, key);
-		text_clear(&value);
-		if (json_is_object(member) && depth < NESTING_MAX) {
-			add_lines(grid, member, name.data, depth + 1);
-		} else if (!json_is_null(member) && !is_block(member)) {
-			show_value(&value, key, member);
-			grid_add(grid, name.data);
-			grid_add(grid, value.data);
-		}
+	label(&name, prefix, key);
+	if (json_is_object(member) && depth < NESTING_MAX) {
+		add_lines(grid, member, name.data, depth + 1);
+	} else if (member != NULL && !json_is_null(member) && !is_block(member)) {
+		show_value(&value, key, member);
+		grid_add(grid, name.data);
+		grid_add(grid, value.data);
 	}
+}
+
+static void add_lines(struct grid *grid, json_t *object, const char *prefix, int depth)
+{
+	json_t *member;
+	const char *key;
+
+	for (size_t i = 0; i < COUNT_OF(show_first); i++)
+		add_line(
+			grid, prefix, show_first[i], json_object_get(object, show_first[i]), depth);
+	json_object_foreach(object, key, member) if (!is_first(key))
+		add_line(grid, prefix, key, member, depth);
 }
 
 static void add_lines_of_text(struct text *out, const char *text)

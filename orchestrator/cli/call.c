@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Puts each typed value where the table of commands says; one small function per place. */
-#include "orchestrator/cli/request.h"
+#include "orchestrator/cli/call.h"
 
 #include <string.h>
 
@@ -22,12 +22,12 @@ static void add_encoded(struct text *path, const char *value)
 			text_addf(path, "%%%02X", (unsigned)(unsigned char)*c);
 }
 
-void request_query(struct request *request, const char *key, const char *value)
+void call_query(struct call *call, const char *key, const char *value)
 {
-	bool first = strchr(request->path.data, '?') == NULL;
+	bool first = strchr(call->path.data, '?') == NULL;
 
-	text_addf(&request->path, "%c%s=", first ? '?' : '&', key);
-	add_encoded(&request->path, value);
+	text_addf(&call->path, "%c%s=", first ? '?' : '&', key);
+	add_encoded(&call->path, value);
 }
 
 static const char *base_name(const char *path)
@@ -40,7 +40,7 @@ static const char *base_name(const char *path)
 /* ---- one function per place ---- */
 
 struct placing {
-	struct request *request;
+	struct call *call;
 	const struct field *field;
 	const char *value;
 	struct fault *fault;
@@ -50,8 +50,8 @@ static bool place_path(const struct placing *p)
 {
 	TEXT path;
 
-	text_init(&path, REQUEST_PATH_MAX);
-	const char *whole = p->request->path.data;
+	text_init(&path, CALL_PATH_MAX);
+	const char *whole = p->call->path.data;
 	const char *id = strstr(whole, "/:id");
 
 	if (id == NULL)
@@ -59,26 +59,26 @@ static bool place_path(const struct placing *p)
 	text_add_bytes(&path, whole, (size_t)(id - whole) + 1);
 	add_encoded(&path, p->value);
 	text_add(&path, id + strlen("/:id"));
-	text_clear(&p->request->path);
-	text_add(&p->request->path, path.data);
+	text_clear(&p->call->path);
+	text_add(&p->call->path, path.data);
 	return true;
 }
 
 static bool place_query(const struct placing *p)
 {
-	request_query(p->request, p->field->key, p->value);
+	call_query(p->call, p->field->key, p->value);
 	return true;
 }
 
 static bool place_query_flag(const struct placing *p)
 {
-	request_query(p->request, p->field->key, "true");
+	call_query(p->call, p->field->key, "true");
 	return true;
 }
 
 static bool place_body(const struct placing *p)
 {
-	if (json_object_set_new(p->request->body, p->field->key, json_string(p->value)) != 0)
+	if (json_object_set_new(p->call->body, p->field->key, json_string(p->value)) != 0)
 		return fault_set(p->fault, FAULT_INPUT, "%s is not UTF-8 text", p->field->name);
 	return true;
 }
@@ -90,7 +90,7 @@ static bool place_number(const struct placing *p)
 	if (!number_parse(&number, p->value, 0, INT32_MAX))
 		return fault_set(p->fault, FAULT_INPUT, "%s wants a whole number, not '%s'",
 			p->field->name, p->value);
-	json_put_number(p->request->body, p->field->key, number);
+	json_put_number(p->call->body, p->field->key, number);
 	return true;
 }
 
@@ -104,14 +104,14 @@ static bool place_time(const struct placing *p)
 			"%s wants an instant such as 2026-11-22T21:00:00+08:00, not '%s'",
 			p->field->name, p->value);
 	clock_format(text, at);
-	json_put_text(p->request->body, p->field->key, text);
+	json_put_text(p->call->body, p->field->key, text);
 	return true;
 }
 
 static bool place_pair(const struct placing *p)
 {
 	const char *equals = strchr(p->value, '=');
-	json_t *pairs = json_object_get(p->request->body, p->field->key);
+	json_t *pairs = json_object_get(p->call->body, p->field->key);
 
 	if (equals == NULL || equals == p->value)
 		return fault_set(p->fault, FAULT_INPUT, "%s wants KEY=VALUE, not '%s'",
@@ -131,7 +131,7 @@ static bool place_pair(const struct placing *p)
 static bool place_body_file(const struct placing *p)
 {
 	size_t len;
-	OWNED char *bytes = file_read(p->value, REQUEST_JSON_MAX, &len, p->fault);
+	OWNED char *bytes = file_read(p->value, CALL_JSON_MAX, &len, p->fault);
 
 	if (bytes == NULL)
 		return false;
@@ -139,7 +139,7 @@ static bool place_body_file(const struct placing *p)
 
 	if (body == NULL)
 		return fault_prefix(p->fault, "%s", p->value);
-	json_object_update(p->request->body, body);
+	json_object_update(p->call->body, body);
 	return json_is_object(body) ||
 		fault_set(p->fault, FAULT_INPUT, "%s: wants a JSON object", p->value);
 }
@@ -147,12 +147,12 @@ static bool place_body_file(const struct placing *p)
 static bool place_policy(const struct placing *p)
 {
 	size_t len;
-	OWNED char *yaml = file_read(p->value, REQUEST_POLICY_MAX, &len, p->fault);
+	OWNED char *yaml = file_read(p->value, CALL_POLICY_MAX, &len, p->fault);
 
 	if (yaml == NULL)
 		return false;
-	json_put_text(p->request->body, "policy_name", base_name(p->value));
-	if (json_object_set_new(p->request->body, "policy_yaml", json_stringn(yaml, len)) != 0)
+	json_put_text(p->call->body, "policy_name", base_name(p->value));
+	if (json_object_set_new(p->call->body, "policy_yaml", json_stringn(yaml, len)) != 0)
 		return fault_set(p->fault, FAULT_INPUT, "%s is not UTF-8 text", p->value);
 	return true;
 }
@@ -163,9 +163,9 @@ static bool place_csv(const struct placing *p)
 
 	if (!csv_import_read(&import, p->value, p->fault))
 		return false;
-	p->request->file = p->value;
-	p->request->errors = take(import.errors);
-	json_object_set_new(p->request->body, "rows", take(import.rows));
+	p->call->file = p->value;
+	p->call->errors = take(import.errors);
+	json_object_set_new(p->call->body, "rows", take(import.rows));
 	return true;
 }
 
@@ -173,7 +173,7 @@ static bool place_csv(const struct placing *p)
 static char *read_base64(const char *path, struct fault *fault)
 {
 	size_t len;
-	OWNED char *bytes = file_read(path, REQUEST_FILE_MAX, &len, fault);
+	OWNED char *bytes = file_read(path, CALL_FILE_MAX, &len, fault);
 
 	return bytes == NULL ? NULL : base64_encode(bytes, len);
 }
@@ -184,9 +184,9 @@ static bool place_statement(const struct placing *p)
 
 	if (data == NULL)
 		return false;
-	p->request->file = p->value;
-	json_put_text(p->request->body, "file_name", base_name(p->value));
-	json_put_text(p->request->body, "data_b64", data);
+	p->call->file = p->value;
+	json_put_text(p->call->body, "file_name", base_name(p->value));
+	json_put_text(p->call->body, "data_b64", data);
 	return true;
 }
 
@@ -217,7 +217,7 @@ static bool place_attach(const struct placing *p)
 	json_put_text(file, "name", base_name(p->value));
 	json_put_text(file, "media_type", media_type(p->value));
 	json_put_text(file, "data_b64", data);
-	json_array_append_new(json_object_get(p->request->body, p->field->key), file);
+	json_array_append_new(json_object_get(p->call->body, p->field->key), file);
 	return true;
 }
 
@@ -269,12 +269,12 @@ static json_t *empty_body(const struct invocation *invocation)
 	return body;
 }
 
-bool request_build(struct request *out, const struct invocation *invocation, struct fault *fault)
+bool call_build(struct call *out, const struct invocation *invocation, struct fault *fault)
 {
-	struct request built = { .method = invocation->command->method };
+	struct call built = { .method = invocation->command->method };
 	bool ok = true;
 
-	text_init(&built.path, REQUEST_PATH_MAX);
+	text_init(&built.path, CALL_PATH_MAX);
 	text_add(&built.path, invocation->command->path);
 	if (!text_equal(built.method, "GET"))
 		built.body = empty_body(invocation);
@@ -287,17 +287,17 @@ bool request_build(struct request *out, const struct invocation *invocation, str
 	if (ok && text_full(&built.path))
 		ok = fault_set(fault, FAULT_INPUT, "the options are too long: shorten them");
 	if (!ok) {
-		request_done(&built);
+		call_done(&built);
 		return false;
 	}
 	*out = built;
 	return true;
 }
 
-void request_done(struct request *request)
+void call_done(struct call *call)
 {
-	text_done(&request->path);
-	json_decref(request->body);
-	json_decref(request->errors);
-	*request = (struct request){ .method = NULL };
+	text_done(&call->path);
+	json_decref(call->body);
+	json_decref(call->errors);
+	*call = (struct call){ .method = NULL };
 }

@@ -9,14 +9,13 @@
 #include "orchestrator/cli/invocation.h"
 
 enum {
-	REQUEST_PATH_MAX = 4096,
-	REQUEST_POLICY_MAX = 256 * 1024,
-	REQUEST_FILE_MAX =
-		4 * 1024 * 1024, /* a statement or all attachments: base64 adds a third */
-	REQUEST_JSON_MAX = 1024 * 1024
+	CALL_PATH_MAX = 4096,
+	CALL_POLICY_MAX = 256 * 1024,
+	CALL_FILE_MAX = 4 * 1024 * 1024, /* a statement or all attachments: base64 adds a third */
+	CALL_JSON_MAX = 1024 * 1024
 };
 
-struct request {
+struct call {
 	const char *method;
 	struct text path; /* with its query */
 	json_t *body;     /* NULL: none */
@@ -24,11 +23,11 @@ struct request {
 	json_t *errors; /* [{row, column, text}] of that file; when there are any, nothing is sent */
 };
 
-/* Fill OUT from INVOCATION (whose command must have a method); free it with request_done.
+/* Fill OUT from INVOCATION (whose command must have a method); free it with call_done.
  * FAULT_INPUT names the file or value that cannot be used. */
-bool request_build(struct request *out, const struct invocation *invocation, struct fault *fault)
+bool call_build(struct call *out, const struct invocation *invocation, struct fault *fault)
 	MUST_CHECK;
 /* Release the path and body; a zeroed struct is accepted. */
-void request_done(struct request *request);
+void call_done(struct call *call);
 /* Add ?KEY=VALUE (or &…), percent-encoded (RFC 3986 section 2.1). */
-void request_query(struct request *request, const char *key, const char *value);
+void call_query(struct call *call, const char *key, const char *value);
