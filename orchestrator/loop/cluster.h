@@ -10,18 +10,22 @@
 #include "common/fault.h"
 
 struct cluster {
-	char *data_dir;    /* STATE/pgdata */
-	char *socket_dir;  /* short: /run/… or XDG_RUNTIME_DIR (a path over 107 bytes is fatal to PostgreSQL) */
-	char *conninfo;    /* for db_new */
-	char *bin_dir;     /* newest /usr/lib/postgresql/N/bin */
-	uid_t uid;         /* of the server process */
+	char *data_dir; /* STATE/pgdata */
+	char *socket_dir; /* short: /run/… or XDG_RUNTIME_DIR (a path over 107 bytes is fatal to PostgreSQL) */
+	char *conninfo; /* for db_new */
+	char *bin_dir;  /* newest /usr/lib/postgresql/N/bin */
+	uid_t uid;      /* of the server process */
+	gid_t gid;
+	pid_t pid;   /* of the server */
+	int lock_fd; /* STATE/cluster.lock: one owner at a time */
 	bool adopted;
 };
 
 /* Make the cluster if there is none (initdb), start it or adopt the running one, wait until it
  * accepts, create the database `xuqi`.  Synchronous: before the event loop.  USER is the
- * unprivileged account for a root owner. */
+ * unprivileged account for a root owner (NULL: postgres; where there is none, nobody).  The server's
+ * messages go to STATE/postgres.log.  FAULT_HUMAN names the remedy. */
 bool cluster_start(struct cluster *cluster, const char *state_dir, const char *user,
 	struct fault *fault) MUST_CHECK;
-/* Fast shutdown, then free.  Synchronous: after the event loop. */
+/* Fast shutdown, then free; a zeroed or stopped struct is accepted.  Synchronous: after the event loop. */
 void cluster_stop(struct cluster *cluster);

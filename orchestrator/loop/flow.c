@@ -47,7 +47,7 @@ struct flow_engine *flow_engine_new(struct event_base *base, struct fault *fault
 	struct flow_engine *engine = zalloc(1, sizeof(*engine));
 	TAILQ_INIT(&engine->ready);
 	engine->base = base;
-	engine->wake = event_new(base, -1, 0, run_ready, engine);
+	engine->wake = evtimer_new(base, run_ready, engine);
 	if (engine->wake == NULL) {
 		(void)fault_set(fault, FAULT_LATER, "the event loop takes no event");
 		free(engine);
@@ -75,7 +75,9 @@ static void make_ready(struct flow *flow)
 	assert(!flow->is_ready);
 	flow->is_ready = true;
 	TAILQ_INSERT_TAIL(&flow->engine->ready, flow, entry);
-	event_active(flow->engine->wake, EV_TIMEOUT, 0);
+	/* a timer and not event_active, which would run before the loop looks at its sockets */
+	if (!evtimer_pending(flow->engine->wake, NULL))
+		(void)evtimer_add(flow->engine->wake, &(struct timeval){ 0 });
 }
 
 bool flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self)
