@@ -9,7 +9,7 @@
 struct outbound;
 
 struct outbound_options {
-	unsigned timeout_ms;
+	unsigned timeout_ms; /* of a whole call */
 	bool allow_plain_loopback;
 };
 
@@ -27,6 +27,7 @@ struct outbound_request {
 
 struct outbound *outbound_new(
 	struct event_base *base, const struct outbound_options *options, struct fault *fault);
+/* Calls under way are answered first, as UNSURE. */
 void outbound_free(struct outbound *outbound);
 
 /* Begin the call for FLOW, which resumes with flow_reply set, also when no answer came (status 0;
