@@ -153,11 +153,7 @@ static void read_heading(struct csv_reading *reading, size_t place)
 
 static void read_header(struct csv_reading *reading)
 {
-	const struct csv_table *table = &reading->table;
-
-	while (reading->header + 1 < table->row_count && is_blank_row(table, reading->header))
-		reading->header++;
-	reading->width = table->rows[reading->header].count;
+	reading->width = reading->table.rows[reading->header].count;
 	for (size_t i = 0; i < reading->width; i++)
 		read_heading(reading, i);
 	for (size_t i = 0; i < CSV_COLUMNS; i++) {
@@ -222,7 +218,11 @@ static bool read_rows(struct csv_reading *reading, struct fault *fault)
 /* A broken header would make every row wrong: its errors stand alone. */
 static bool read_table(struct csv_reading *reading, struct fault *fault)
 {
-	if (reading->table.row_count == 0)
+	const struct csv_table *table = &reading->table;
+
+	while (reading->header < table->row_count && is_blank_row(table, reading->header))
+		reading->header++;
+	if (reading->header == table->row_count)
 		return fault_set(fault, FAULT_INPUT, "the file is empty");
 	read_header(reading);
 	return json_array_size(reading->out.errors) > 0 || read_rows(reading, fault);
