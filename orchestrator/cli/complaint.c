@@ -21,11 +21,11 @@ static const struct {
 static const struct {
 	long status;
 	enum cli_exit exit;
-	const char *next; /* NULL: said by next_step */
+	const char *next; /* "": made by next_step */
 } complaint_statuses[] = {
 	{ 401, CLI_AUTH, "give the file of your token with --token-file or XUQI_TOKEN_FILE" },
-	{ 403, CLI_AUTH, NULL },
-	{ 404, CLI_ABSENT, NULL },
+	{ 403, CLI_AUTH, "" },
+	{ 404, CLI_ABSENT, "" },
 	{ 409, CLI_CONFLICT, "look at it again, then decide anew" },
 	{ 412, CLI_CONFLICT, "look at it again, then decide anew" },
 	{ 429, CLI_FAILED, "wait a moment, then try again" },
@@ -71,22 +71,30 @@ void complaint_rows(const char *file, const json_t *errors)
 	}
 }
 
-static void next_step(const struct command *command, long status, const char *code)
+/* What to do after STATUS with CODE, in LINE; nothing if the detail says it all. */
+static void next_step(
+	struct text *line, const struct command *command, long status, const char *code)
 {
-	TEXT line;
-
 	for (size_t i = 0; i < COUNT_OF(complaint_codes); i++)
 		if (text_equal(complaint_codes[i].code, code)) {
-			say("next: ", complaint_codes[i].next);
+			text_add(line, complaint_codes[i].next);
 			return;
 		}
-	text_init(&line, SENTENCE_MAX);
 	if (status == 403)
-		text_addf(&line, "this wants a token with the role: %s", command->roles);
-	else if (status == 404 && command_find(command->noun, "list") != NULL)
-		text_addf(&line, "look it up: xuqi %s list", command->noun);
-	if (line.len > 0)
-		say("next: ", line.data);
+		text_addf(line, "this wants a token with the role: %s", command->roles);
+	if (status == 404 && command_find(command->noun, "list") != NULL)
+		text_addf(line, "look it up: xuqi %s list", command->noun);
+	for (size_t i = 0; i < COUNT_OF(complaint_statuses); i++)
+		if (complaint_statuses[i].status == status)
+			text_add(line, complaint_statuses[i].next);
+}
+
+static enum cli_exit exit_of(long status)
+{
+	for (size_t i = 0; i < COUNT_OF(complaint_statuses); i++)
+		if (complaint_statuses[i].status == status)
+			return complaint_statuses[i].exit;
+	return CLI_FAILED;
 }
 
 enum cli_exit complaint_answer(
@@ -96,20 +104,18 @@ enum cli_exit complaint_answer(
 	const char *detail = json_peek_text(body, "detail");
 	const char *title = json_peek_text(body, "title");
 	char plain[64];
+	TEXT next;
 
 	(void)snprintf(plain, sizeof(plain), "the server answered %ld", status);
 	complaint_rows(file, errors);
 	if (json_array_size(errors) > 0 && detail == NULL)
 		detail = "nothing was changed: mend these and repeat";
-	say("xuqi: ", detail != NULL ? detail : title != NULL ? title : plain);
-	for (size_t i = 0; i < COUNT_OF(complaint_statuses); i++) {
-		if (complaint_statuses[i].status != status)
-			continue;
-		if (complaint_statuses[i].next == NULL || status == 409)
-			next_step(command, status, json_peek_text(body, "code"));
-		else
-			say("next: ", complaint_statuses[i].next);
-		return complaint_statuses[i].exit;
-	}
-	return CLI_FAILED;
+	if (detail == NULL)
+		detail = title != NULL ? title : plain;
+	say("xuqi: ", detail);
+	text_init(&next, SENTENCE_MAX);
+	next_step(&next, command, status, json_peek_text(body, "code"));
+	if (next.len > 0)
+		say("next: ", next.data);
+	return exit_of(status);
 }

@@ -3,6 +3,7 @@
  * environment would see a token on its way to this machine), bounded answer, bounded time. */
 #include "orchestrator/cli/remote.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +28,11 @@ struct remote {
 
 static bool is_loopback(const char *host)
 {
-	return text_equal(host, "localhost") || text_equal(host, "[::1]") ||
-		text_starts(host, "127.");
+	struct in_addr address;
+
+	if (text_equal(host, "localhost") || text_equal(host, "[::1]"))
+		return true;
+	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 /* A token in clear may not leave the machine. */
@@ -73,11 +77,12 @@ static bool read_token(
 
 	(void)close(fd);
 	if (!ok)
-		return fault_prefix(fault, "%.200s", path);
+		return fault_prefix(fault, "%.200s is no file of a token", path);
 	for (size_t i = 0; i < token->len; i++)
 		if (token->bytes[i] <= ' ' || token->bytes[i] > '~')
 			return fault_set(fault, FAULT_INPUT,
-				"%.200s: holds no API token: one line that begins with xq_", path);
+				"%.200s is no file of a token: it holds one line that begins with xq_",
+				path);
 	return true;
 }
 
