@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What speaks for a CA.  A connector begins one operation on a flow and reads its outcome when the flow
+ * goes on; it keeps nothing of its own between the two.  `docs/connectors.md` tells how to add one.
+ *
+ * Outcomes, and what the stages do about them:
+ *   DONE        record it, move on            PENDING  look again at retry_s, no error
+ *   NEED_HUMAN  open a task, no retry          REFUSED  take the edge or the task that CODE names
+ *   UNSURE      ask what became of it before anything is repeated */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/json.h"
+#include "orchestrator/loop/flow.h"
+
+/* The guide's steps, in its order; the word is the effect's name in the journal. */
+/* clang-format off */
+#define CONNECTOR_OPS(X)                                                                           \
+	X(META, meta)                     /* 准备工作: what the CA offers */                       \
+	X(BIND, bind)                     /* 获取二维码 */                                         \
+	X(BIND_STATUS, bind_status)       /* 扫码, 确认绑定 */                                     \
+	X(OPEN, open)                     /* 选择证书 */                                           \
+	X(AGREE, agree)                   /* 电子认证协议 */                                       \
+	X(TERMS, terms)                   /* the terms on offer */                                 \
+	X(TERM, term)                     /* 有效期选择 */                                         \
+	X(ATTACH, attach)                 /* 上传附件 */                                           \
+	X(INTENT, intent)                 /* 意愿表达 */                                           \
+	X(SUBMIT, submit)                 /* 提交 */                                               \
+	X(PAY, pay)                       /* 支付页面, 银行转账 */                                 \
+	X(REMIT, remit)                   /* 录入汇款信息 */                                       \
+	X(PAY_STATUS, pay_status)         /* 银行转账核验 */                                       \
+	X(STATUS, status)                 /* 审核 */                                               \
+	X(ISSUANCE, issuance)             /* 证书更新 */                                           \
+	X(INSTALL_REPORT, install_report) /* 安装证书, reported */                                 \
+	X(INVOICE, invoice)               /* 发票 */
+/* clang-format on */
+
+#define CONNECTOR_OP_ENUM(upper, lower) CONNECTOR_##upper,
+
+enum connector_op { CONNECTOR_OPS(CONNECTOR_OP_ENUM) CONNECTOR_OP_COUNT };
+
+#undef CONNECTOR_OP_ENUM
+
+enum outcome_kind {
+	OUTCOME_DONE,
+	OUTCOME_PENDING,
+	OUTCOME_NEED_HUMAN,
+	OUTCOME_REFUSED,
+	OUTCOME_UNSURE
+};
+
+enum { OUTCOME_CODE_MAX = 64 };
+
+struct outcome {
+	enum outcome_kind kind;
+	char code[OUTCOME_CODE_MAX]; /* the CA's code, or ours: NOT_FOUND, UNSIGNED, NO_ANSWER */
+	char text[FAULT_TEXT_MAX];   /* for a person */
+	unsigned retry_s; /* of PENDING: when the CA wants to be asked again; 0: at our pace */
+	json_t *data;     /* the answer's body or NULL; owned by the outcome */
+};
+
+/* One operation.  IDS and BODY are borrowed until the outcome is read. */
+struct connector_call {
+	enum connector_op op;
+	bool asking;     /* ask what became of an effect, instead of doing it */
+	const char *key; /* the idempotency key of an effect */
+	const char
+		*id; /* the CA's id of what is spoken of (binding, application, payment) or NULL */
+	const char *ref;    /* our client_ref where the operation has one */
+	const json_t *body; /* the members of the guide's page, in gateway.yaml's words */
+};
+
+struct connector;
+
+struct connector_ops {
+	const char *name;
+	/* Begin CALL for FLOW, which resumes when the outcome can be read. */
+	enum flow_next (*begin)(
+		struct connector *self, struct flow *flow, const struct connector_call *call);
+	/* Fill OUT (outcome_done releases it). */
+	void (*read)(struct connector *self, const struct flow *flow,
+		const struct connector_call *call, struct outcome *out);
+	void (*free)(struct connector *self);
+};
+
+/* The first member of every connector. */
+struct connector {
+	const struct connector_ops *ops;
+};
+
+const char *connector_op_word(enum connector_op op);
+/* True for what changes something outside: it needs a durable intent and a key. */
+bool connector_op_is_effect(enum connector_op op);
+/* True for effects that move money or commit to it: refused while the payee differs from the pinned one. */
+bool connector_op_spends(enum connector_op op);
+/* True for effects whose arrival can be asked for; the others may be repeated under the same key. */
+bool connector_op_can_ask(enum connector_op op);
+
+const char *outcome_word(enum outcome_kind kind);
+void outcome_set(struct outcome *out, enum outcome_kind kind, const char *code, const char *format,
+	...) PRINTF_LIKE(4, 5);
+void outcome_done(struct outcome *out);
+
+struct outbound;
+
+struct gateway_options {
+	const char *url;     /* https://host:port, no path */
+	const char *ca_file; /* trust for the gateway's TLS certificate */
+	const char *key_id;
+	const char *secret_file; /* the HMAC key, readable by its owner only */
+};
+
+/* The connector for the contract of schema/gateway.yaml. */
+struct connector *gateway_new(
+	struct outbound *outbound, const struct gateway_options *options, struct fault *fault);

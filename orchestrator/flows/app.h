@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every flow may use: the settings, the loop's machinery, the connector.  Made once in main, borrowed
+ * everywhere else. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/fault.h"
+
+struct connector;
+struct db;
+struct event_base;
+struct flow_engine;
+struct inbound;
+struct outbound;
+struct sweep;
+struct agent_ca;
+
+/* Texts are owned; see the table in settings.c for meanings, units and defaults. */
+struct settings {
+	char *state_dir, *log_level;
+	char *database_url, *database_user;
+	int64_t database_connections, database_timeout_ms;
+	char *people_address, *people_cert_file, *people_key_file;
+	int64_t people_port;
+	char *agents_address, *agents_names;
+	int64_t agents_port, agents_poll_seconds, agents_report_seconds;
+	char *gateway_url, *gateway_ca_file, *gateway_key_id, *gateway_secret_file;
+	char *payee_name, *payee_account, *payee_bank;
+	int64_t lease_seconds, poll_first_seconds, poll_max_seconds, verify_seconds;
+	int64_t retry_first_seconds, retry_max_seconds, meta_seconds, flows_max;
+	int64_t header_bytes, connections, connections_per_address, request_seconds;
+};
+
+struct app {
+	struct settings settings;
+	struct event_base *base;
+	struct flow_engine *engine;
+	struct db *db;
+	struct outbound *outbound;
+	struct connector *connector;
+	struct agent_ca *agent_ca;
+	struct sweep *sweep;
+	struct inbound *people, *agents;
+	bool migrated; /* the schema is current: /readyz */
+	bool stopping;
+};

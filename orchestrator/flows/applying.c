@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 数字证书续期申请 (guide chapter 3): agreement, term, attachments of an expired certificate, statement of
+ * intent, submission.  Agreement and intent are acts of the handler, recorded here and never made up. */
+#include <string.h>
+
+#include "common/text.h"
+#include "orchestrator/domain/approval.h"
+#include "orchestrator/flows/stage.h"
+
+/* ---- a plan that is not what was approved any more ---- */
+
+/* Put YEARS, PRICE and AGREEMENT into the plan and go back to the spend gate by EVENT.  Needs the plan. */
+static enum stage_next approve_again(struct stage_run *run, enum renewal_event event, int64_t years,
+	int64_t price_fen, const char *agreement_sha256)
+{
+	char digest[SHA256_HEX];
+
+	if (run->plan == NULL)
+		return STAGE_PLAN;
+
+	if (!approval_reprice(run->plan, stage_text(run, "set.id"), years, price_fen))
+		return stage_retry(run, "bug", "the campaign's plan does not name this renewal");
+	if (agreement_sha256 != NULL)
+		json_put_text(run->plan, "agreement_sha256", agreement_sha256);
+	approval_digest(digest, run->plan);
+	stage_put(run, "reprice",
+		json_pack("{s:O, s:s, s:s?, s:I, s:I}", "plan", run->plan, "digest", digest,
+			"old_digest", stage_text(run, "campaign.digest"), "price_fen",
+			(json_int_t)price_fen, "term_years", (json_int_t)years));
+	stage_fact(run, "term", json_null());
+	return stage_move(run, event,
+		"the CA now asks ¥%lld.%02lld for %lld years: the plan's new digest must be approved",
+		(long long)price_fen / 100, (long long)price_fen % 100, (long long)years);
+}
+
+static enum stage_next agreement_changed(struct stage_run *run)
+{
+	const json_t *agreement = json_object_get(run->outcome.data, "agreement");
+
+	return approve_again(run, ON_AGREEMENT_CHANGED, stage_number(run, "term_years", 1),
+		stage_number(run, "approved_fen", 0), json_peek_text(agreement, "sha256"));
+}
+
+/* ---- drafting: agreement, then term ---- */
+
+static enum stage_next ask_for_agreement(struct stage_run *run)
+{
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?, s:s?}}",
+			"kind", "agreement", "role", "handler", "assignee",
+			stage_text(run, "handler.id"), "title",
+			"电子认证协议: read and accept the agreement", "instruction",
+			"Read the agreement of this version. If you accept it for the holder below, finish this task with "
+			"accept=yes.",
+			"if_ignored", "The application stays a draft.", "needs", "accept", "values",
+			"holder", stage_text(run, "set.holder"), "service",
+			stage_text(run, "set.service"), "version",
+			stage_text(run, "ca.agreement.version"), "sha256",
+			stage_text(run, "ca.agreement.sha256")));
+	return stage_await(run, "agreement");
+}
+
+static bool answered_yes(const json_t *answer, const char *key, const char *word)
+{
+	return answer != NULL && text_equal(json_peek_text(answer, key), word);
+}
+
+static enum stage_next call_agree(struct stage_run *run)
+{
+	return stage_call(run, CONNECTOR_AGREE, stage_text(run, "facts.application_id"),
+		json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?}", "agreement_id",
+			stage_text(run, "ca.agreement.id"), "version",
+			stage_text(run, "ca.agreement.version"), "sha256",
+			stage_text(run, "tasks.agreement.values.sha256"), "accepted_at",
+			stage_text(run, "tasks.agreement.closed_at"), "accepted_by",
+			stage_text(run, "handler.name")));
+}
+
+static enum stage_next drafting_decide(struct stage_run *run)
+{
+	const char *application = stage_text(run, "facts.application_id");
+
+	if (!stage_flag(run, "facts.agreed"))
+		return answered_yes(stage_answer(run, "agreement"), "accept", "yes")
+			? call_agree(run)
+			: ask_for_agreement(run);
+	if (stage_number(run, "facts.term", 0) == 0)
+		return stage_call(run, CONNECTOR_TERMS, application, NULL);
+	return stage_call(run, CONNECTOR_TERM, application,
+		json_pack("{s:I, s:I}", "years", (json_int_t)stage_number(run, "facts.term", 1),
+			"price_fen", (json_int_t)stage_number(run, "quoted_fen", 0)));
+}
+
+static int64_t price_of(const json_t *terms, int64_t years)
+{
+	const json_t *term;
+	size_t i;
+
+	json_array_foreach(terms, i, term) if (json_peek_number(term, "years", 0) ==
+		years) return json_peek_number(term, "price_fen", -1);
+	return -1;
+}
+
+/* The approved term, else the policy's next one within the approved amount. */
+static enum stage_next choose_term(struct stage_run *run)
+{
+	const json_t *wish, *wishes = stage_at(run, "campaign.policy.terms"),
+			    *terms = run->outcome.data;
+	int64_t years = stage_number(run, "term_years", 1),
+		approved = stage_number(run, "approved_fen", 0);
+	int64_t price = price_of(terms, years), first_price = price, first_years = years;
+	size_t i;
+
+	if (json_is_object(terms))
+		terms = json_object_get(terms, "terms");
+	json_array_foreach(wishes, i, wish)
+	{
+		if (price > 0 && price <= approved)
+			break;
+		years = json_integer_value(wish);
+		price = price_of(terms, years);
+		if (first_price <= 0) {
+			first_price = price;
+			first_years = years;
+		}
+	}
+	if (price > 0 && price <= approved) {
+		stage_put(run, "quoted_fen", json_integer(price));
+		stage_fact(run, "term", json_integer(years));
+		return stage_wait(run, NULL, 0);
+	}
+	if (first_price > 0)
+		return approve_again(run, ON_PRICE_CHANGED, first_years, first_price, NULL);
+	outcome_set(&run->outcome, OUTCOME_REFUSED, "TERM_UNAVAILABLE",
+		"the CA offers none of the policy's terms");
+	return stage_refused(run);
+}
+
+static enum stage_next drafting_refused(struct stage_run *run)
+{
+	if (text_equal(run->outcome.code, "AGREEMENT_CHANGED"))
+		return agreement_changed(run);
+	if (text_equal(run->outcome.code, "TERM_UNAVAILABLE") ||
+		text_equal(run->outcome.code, "PRICE_CHANGED")) {
+		stage_fact(run, "term", json_null()); /* read the terms anew */
+		return stage_wait(run, NULL, 0);
+	}
+	return stage_refused(run);
+}
+
+static enum stage_next drafting_settle(struct stage_run *run)
+{
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return drafting_refused(run);
+	if (run->call.op == CONNECTOR_TERMS)
+		return choose_term(run);
+	if (run->call.op == CONNECTOR_AGREE) {
+		stage_fact(run, "agreed", json_true());
+		stage_note(run, "agreement_accepted",
+			"the handler accepted the agreement (电子认证协议)");
+		return stage_wait(run, NULL, 0);
+	}
+	if (text_equal(stage_text(run, "kind"), "expired"))
+		return stage_move(run, ON_ATTACHMENTS_NEEDED,
+			"an expired certificate needs attachments (附件)");
+	return stage_move(run, ON_INTENT_NEEDED, "term chosen: %lld years",
+		(long long)stage_number(run, "facts.term", 0));
+}
+
+const struct stage drafting_stage = { RENEWAL_DRAFTING, drafting_decide, drafting_settle };
+
+/* ---- attachments ---- */
+
+static enum stage_next ask_for_attachment(struct stage_run *run, const char *complaint)
+{
+	const char *name = stage_text(run, "ca.attachments.types.0.name");
+	OWNED char *instruction =
+		text_dupf("%s%sAttach a PDF or picture of: %s (xuqi task done … --attach FILE).",
+			complaint != NULL ? complaint : "", complaint != NULL ? ". " : "",
+			name != NULL ? name : "the CA's form for expired certificates");
+
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?}}", "kind",
+			"attachment", "role", "handler", "assignee", stage_text(run, "handler.id"),
+			"title", "上传附件: attach what the CA asks for", "instruction",
+			instruction, "if_ignored", "The expired certificate is not renewed.",
+			"needs", "file", "values", "holder", stage_text(run, "set.holder"),
+			"service", stage_text(run, "set.service")));
+	return stage_await(run, "attachment");
+}
+
+static enum stage_next attaching_decide(struct stage_run *run)
+{
+	size_t done = (size_t)stage_number(run, "facts.attached", 0);
+
+	if (stage_answer(run, "attachment") == NULL)
+		return ask_for_attachment(run, NULL);
+	if (run->files == NULL) {
+		run->want = "attachment";
+		return STAGE_FILES;
+	}
+	if (done >= json_array_size(run->files))
+		return stage_move(run, ON_INTENT_NEEDED, "%zu attachments are with the CA", done);
+
+	const json_t *file = json_array_get(run->files, done);
+	const char *type =
+		json_peek_text(json_array_get(stage_at(run, "ca.attachments.types"), done), "type");
+
+	if (type == NULL)
+		type = stage_text(run, "ca.attachments.types.0.type");
+	return stage_call(run, CONNECTOR_ATTACH, stage_text(run, "facts.application_id"),
+		json_pack("{s:s?, s:s?, s:s?, s:s?}", "type", type, "filename",
+			json_peek_text(file, "name"), "data_b64", json_peek_text(file, "data_b64"),
+			"sha256", json_peek_text(file, "sha256")));
+}
+
+static enum stage_next attaching_settle(struct stage_run *run)
+{
+	if (run->outcome.kind == OUTCOME_REFUSED && text_starts(run->outcome.code, "ATTACHMENT_"))
+		return ask_for_attachment(run, run->outcome.text);
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	stage_fact(run, "attached", json_integer(stage_number(run, "facts.attached", 0) + 1));
+	return stage_wait(run, NULL, 0);
+}
+
+const struct stage attaching_stage = { RENEWAL_AWAITING_ATTACHMENTS, attaching_decide,
+	attaching_settle };
+
+/* ---- intent and submission ---- */
+
+static enum stage_next ask_for_intent(struct stage_run *run, const char *complaint)
+{
+	OWNED char *instruction = text_dupf(
+		"%s%sRead the statement below. If it is your intent, as the handler (经办人), "
+		"finish this task with statement=agree.",
+		complaint != NULL ? complaint : "", complaint != NULL ? ". " : "");
+
+	stage_task(run,
+		json_pack(
+			"{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?, s:s?, s:s?}}",
+			"kind", "intent", "role", "handler", "assignee",
+			stage_text(run, "handler.id"), "title", "意愿表达: state your intent",
+			"instruction", instruction, "if_ignored",
+			"The application is not submitted.", "needs", "statement", "values",
+			"holder", stage_text(run, "set.holder"), "service",
+			stage_text(run, "set.service"), "statement",
+			stage_text(run, "ca.statement.text"), "statement_id",
+			stage_text(run, "ca.statement.id"), "statement_sha256",
+			stage_text(run, "ca.statement.sha256")));
+	return stage_await(run, "intent");
+}
+
+static enum stage_next call_intent(struct stage_run *run)
+{
+	return stage_call(run, CONNECTOR_INTENT, stage_text(run, "facts.application_id"),
+		json_pack("{s:{s:s?, s:s?, s:s?}, s:s?, s:s?, s:s?, s:b, s:s?}", "handler", "name",
+			stage_text(run, "handler.name"), "mobile",
+			stage_text(run, "handler.mobile"), "email",
+			stage_text(run, "handler.email"), "statement_id",
+			stage_text(run, "tasks.intent.values.statement_id"), "statement_sha256",
+			stage_text(run, "tasks.intent.values.statement_sha256"), "declared_at",
+			stage_text(run, "tasks.intent.closed_at"), "declared_by_human", 1,
+			"evidence_ref", stage_text(run, "tasks.intent.id")));
+}
+
+static enum stage_next intent_decide(struct stage_run *run)
+{
+	const char *application = stage_text(run, "facts.application_id");
+
+	if (stage_flag(run, "facts.intent"))
+		return stage_call(run, CONNECTOR_SUBMIT, application,
+			json_pack("{s:I}", "price_fen",
+				(json_int_t)stage_number(run, "quoted_fen", 0)));
+	if (!answered_yes(stage_answer(run, "intent"), "statement", "agree"))
+		return ask_for_intent(run, NULL);
+	return call_intent(run);
+}
+
+static enum stage_next intent_refused(struct stage_run *run)
+{
+	if (text_equal(run->outcome.code, "PRICE_CHANGED")) {
+		int64_t years = stage_number(run, "facts.term", 1);
+		int64_t price = price_of(json_object_get(run->outcome.data, "terms"), years);
+
+		if (price > 0)
+			return approve_again(run, ON_PRICE_CHANGED, years, price, NULL);
+	}
+	if (text_equal(run->outcome.code, "INTENT_INCOMPLETE") ||
+		text_equal(run->outcome.code, "HANDLER_MOBILE_INVALID"))
+		return ask_for_intent(run, run->outcome.text);
+	return stage_refused(run);
+}
+
+static enum stage_next intent_settle(struct stage_run *run)
+{
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return intent_refused(run);
+	if (run->call.op == CONNECTOR_INTENT) {
+		stage_fact(run, "intent", json_true());
+		stage_note(run, "intent_stated", "the handler stated the intent (意愿表达)");
+		return stage_wait(run, NULL, 0);
+	}
+	stage_fact_text(
+		run, "quote_expires_at", json_peek_text(run->outcome.data, "quote_expires_at"));
+	return stage_move(run, ON_APPLICATION_SUBMITTED, "submitted; the price is held until %s",
+		json_peek_text(run->outcome.data, "quote_expires_at"));
+}
+
+const struct stage intent_stage = { RENEWAL_AWAITING_INTENT, intent_decide, intent_settle };

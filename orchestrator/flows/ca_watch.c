@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The story of one look at the CA's own facts. */
+#include "orchestrator/flows/ca_watch.h"
+
+#include <event2/event.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "orchestrator/connectors/connector.h"
+#include "orchestrator/loop/db.h"
+#include "sql.h"
+
+struct ca_watch {
+	struct app *app;
+	struct event *timer;
+	struct connector_call call;
+	char *meta, *alert; /* of this look */
+	bool stopped;
+};
+
+static enum flow_next watch_ask(struct flow *flow, void *self)
+{
+	struct ca_watch *watch = self;
+
+	watch->call = (struct connector_call){ .op = CONNECTOR_META };
+	return watch->app->connector->ops->begin(watch->app->connector, flow, &watch->call);
+}
+
+/* The sentence that stops payments, on the heap, or NULL where the payee is the pinned one. */
+static char *payee_alert(const struct settings *pinned, const json_t *payee)
+{
+	const char *name = json_peek_text(payee, "name"),
+		   *account = json_peek_text(payee, "account"),
+		   *bank = json_peek_text(payee, "bank");
+
+	if (text_equal(name, pinned->payee_name) && text_equal(account, pinned->payee_account) &&
+		text_equal(bank, pinned->payee_bank))
+		return NULL;
+	return text_dupf(
+		"the CA names the payee %s, account %s, %s; pinned in the settings is %s, account %s, %s. No payment is made. "
+		"Ask the CA by a known telephone number; change payee.* in the settings only after that.",
+		name, account, bank, pinned->payee_name, pinned->payee_account, pinned->payee_bank);
+}
+
+static enum flow_next watch_save(struct flow *flow, void *self)
+{
+	struct ca_watch *watch = self;
+	struct outcome outcome;
+
+	watch->app->connector->ops->read(watch->app->connector, flow, &watch->call, &outcome);
+	if (outcome.kind != OUTCOME_DONE) {
+		enum flow_next failed = flow_fail(flow, FAULT_LATER, "%s", outcome.text);
+
+		outcome_done(&outcome);
+		return failed;
+	}
+	free(watch->meta);
+	free(watch->alert);
+	watch->meta = json_write(outcome.data);
+	watch->alert = payee_alert(&watch->app->settings, json_object_get(outcome.data, "payee"));
+	outcome_done(&outcome);
+	return db_begin(
+		watch->app->db, flow, sql_ca_facts_save, DB_ARGS(watch->meta, watch->alert));
+}
+
+static enum flow_next watch_task(struct flow *flow, void *self)
+{
+	struct ca_watch *watch = self;
+	JSON *meta = json_loads(watch->meta, 0, NULL);
+	OWNED char *payee = json_write(json_object_get(meta, "payee"));
+
+	if (watch->alert != NULL)
+		log_error("ca.payee_differs", LOG_TEXT("text", watch->alert));
+	return db_begin(watch->app->db, flow, sql_payee_task, DB_ARGS(watch->alert, payee));
+}
+
+static const struct flow_step watch_steps[] = {
+	{ "ask", watch_ask },   /* GET meta, signed */
+	{ "save", watch_save }, /* keep it; compare the payee with the pinned one */
+	{ "task", watch_task }, /* open or close finance's task about the payee */
+	{ NULL, NULL },
+};
+
+static void watch_finished(void *self, const struct fault *fault)
+{
+	struct ca_watch *watch = self;
+	struct settings *settings = &watch->app->settings;
+	struct timeval in = { .tv_sec = fault == NULL ? settings->meta_seconds
+						      : settings->retry_first_seconds };
+
+	if (fault != NULL)
+		log_warn("ca.unreachable", LOG_FAULT(fault));
+	if (!watch->stopped)
+		(void)event_add(watch->timer, &in);
+}
+
+static struct flow_kind watch_kind = { "ca_watch", watch_steps, watch_finished, 1, 0 };
+
+static void watch_on_timer(int fd, short what, void *context)
+{
+	struct ca_watch *watch = context;
+
+	(void)fd;
+	(void)what;
+	if (!watch->stopped && !flow_start(watch->app->engine, &watch_kind, watch))
+		(void)event_add(watch->timer, &(struct timeval){ .tv_sec = 1 });
+}
+
+struct ca_watch *ca_watch_new(struct app *app)
+{
+	struct ca_watch *watch = zalloc(1, sizeof *watch);
+
+	watch->app = app;
+	watch->timer = event_new(app->base, -1, 0, watch_on_timer, watch);
+	if (watch->timer != NULL)
+		(void)event_add(watch->timer, &(struct timeval){ 0 });
+	return watch;
+}
+
+void ca_watch_stop(struct ca_watch *watch)
+{
+	watch->stopped = true;
+	(void)event_del(watch->timer);
+}
+
+void ca_watch_free(struct ca_watch *watch)
+{
+	if (watch == NULL)
+		return;
+	event_free(watch->timer);
+	free(watch->meta);
+	free(watch->alert);
+	free(watch);
+}

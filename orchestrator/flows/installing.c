@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 数字证书更新 (guide chapter 4): the agent of the workstation installs, one token at a time.  Here is decided
+ * whose turn it is, which token a person must plug in, and what each of the agent's outcomes leads to. */
+#include <string.h>
+
+#include "common/text.h"
+#include "orchestrator/flows/stage.h"
+
+static bool order_is(const struct stage_run *run, const char *state)
+{
+	return text_equal(stage_text(run, "install.state"), state);
+}
+
+static void ask_for_token(struct stage_run *run)
+{
+	OWNED char *title = text_dupf("Plug token %s into workstation %s",
+		stage_text(run, "token.label"), stage_text(run, "token.workstation_name"));
+
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:{s:s?, s:s?, s:s?}}", "kind",
+			"insert_token", "role", "operator", "title", title, "instruction",
+			"Plug in this token alone, and leave it in until the task is done: one U-KEY at a time, never pulled out "
+			"during the installation. The task closes itself when the agent sees the token.",
+			"if_ignored", "The new certificate is not installed.", "workstation",
+			stage_text(run, "token.workstation"), "token", stage_text(run, "token.id"),
+			"values", "token_serial", stage_text(run, "token.serial"), "token_label",
+			stage_text(run, "token.label"), "place", stage_text(run, "token.place")));
+}
+
+static void ask_about_pin(struct stage_run *run)
+{
+	OWNED char *text = text_dupf(
+		"The stored PIN of token %s was used once and is barred now (%s). Do not try it again by "
+		"machine. Find out the right PIN with the custodian, or have it reset (解锁 / 忘记密码) with the data of the "
+		"last handler; store it anew on the workstation, clear the agent's ledger (xuqi-agent pin clear), then "
+		"finish this task with remedy=cleared.",
+		stage_text(run, "token.serial"), stage_text(run, "install.outcome"));
+
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:[s], s:{s:s?, s:s?, s:s?}}",
+			"kind", "pin", "role", "operator", "title",
+			"The PIN of a token was refused", "instruction", text, "if_ignored",
+			"The new certificate is not installed; no further try is spent.",
+			"workstation", stage_text(run, "token.workstation"), "token",
+			stage_text(run, "token.id"), "needs", "remedy", "values", "token_serial",
+			stage_text(run, "token.serial"), "token_label",
+			stage_text(run, "token.label"), "handler",
+			stage_text(run, "handler.login")));
+}
+
+static void ask_about_install(struct stage_run *run)
+{
+	const char *error = stage_text(run, "install.result.error");
+	OWNED char *text = text_dupf(
+		"The agent did not install (%s)%s%s. Nothing was written. Put it right, then finish this task "
+		"with retry=yes.",
+		stage_text(run, "install.outcome"), error != NULL ? ": " : "",
+		error != NULL ? error : "");
+
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:[s]}", "kind", "install", "role",
+			"operator", "title", "The agent cannot install a certificate",
+			"instruction", text, "if_ignored", "The new certificate is not installed.",
+			"workstation", stage_text(run, "token.workstation"), "token",
+			stage_text(run, "token.id"), "needs", "retry"));
+}
+
+static enum stage_next queue_again(struct stage_run *run, bool moves)
+{
+	stage_put(run, "requeue_install", json_true());
+	if (moves)
+		return stage_move(run, ON_INSTALL_WAITS, "the installation is queued again");
+	return stage_wait(run, "token", run->app->settings.poll_first_seconds);
+}
+
+/* What an outcome without a use of the PIN leads to, and what one with it does. */
+enum remedy { REMEDY_PROVEN, REMEDY_AGAIN, REMEDY_PIN, REMEDY_PERSON, REMEDY_QUARANTINE };
+
+static const struct {
+	const char *outcome;
+	enum remedy remedy;
+} remedies[] = {
+	{ "installed", REMEDY_PROVEN },
+	{ "token_absent", REMEDY_AGAIN },
+	{ "token_several", REMEDY_AGAIN },
+	{ "token_other", REMEDY_AGAIN },
+	{ "interrupted", REMEDY_AGAIN },
+	{ "pin_incorrect", REMEDY_PIN },
+	{ "pin_unsure", REMEDY_PIN },
+	{ "pin_barred", REMEDY_PIN },
+	{ "pin_low", REMEDY_PERSON },
+	{ "pin_absent", REMEDY_PERSON },
+	{ "token_full", REMEDY_PERSON },
+	{ "client_old", REMEDY_PERSON },
+	{ "order_bad", REMEDY_PERSON },
+	{ "readback_failed", REMEDY_QUARANTINE },
+};
+
+static enum remedy remedy_of(const char *outcome)
+{
+	for (size_t i = 0; i < COUNT_OF(remedies); i++)
+		if (text_equal(remedies[i].outcome, outcome))
+			return remedies[i].remedy;
+	return REMEDY_PERSON;
+}
+
+/* Once the person's task is done (and the bar, if any, cleared) the order is queued again. */
+static enum stage_next remedied_by_person(struct stage_run *run, const char *task, bool moves)
+{
+	const json_t *done = stage_answer(run, task);
+	bool pin = text_equal(task, "pin");
+
+	if (done != NULL && !(pin && stage_flag(run, "pin_barred")))
+		return queue_again(run, moves);
+	if (pin)
+		ask_about_pin(run);
+	else
+		ask_about_install(run);
+	return stage_await(run, pin ? "pin" : "install");
+}
+
+static enum stage_next read_report(struct stage_run *run, bool installing)
+{
+	switch (remedy_of(stage_text(run, "install.outcome"))) {
+	case REMEDY_PROVEN:
+		if (!installing)
+			return stage_move(run, ON_PERMIT_GIVEN, "the agent used its permit");
+		stage_put(run, "close_install", json_true());
+		return stage_move(run, ON_INSTALL_PROVEN,
+			"written, read back, signed with the key and verified on the token");
+	case REMEDY_AGAIN:
+		return queue_again(run, installing);
+	case REMEDY_PIN:
+		return remedied_by_person(run, "pin", installing);
+	case REMEDY_PERSON:
+		return remedied_by_person(run, "install", installing);
+	case REMEDY_QUARANTINE:
+		break;
+	}
+	ask_about_install(run);
+	return stage_move(run, ON_READ_BACK_FAILED,
+		"what was read back is not what was written: quarantined");
+}
+
+static enum stage_next queued_decide(struct stage_run *run)
+{
+	if (order_is(run, "permitted"))
+		return stage_move(
+			run, ON_PERMIT_GIVEN, "the agent has a permit for one use of the PIN");
+	/* a report after a login means that the permit was given: the journal shows both moves */
+	if (order_is(run, "reported") && stage_flag(run, "install.result.login_attempted"))
+		return stage_move(run, ON_PERMIT_GIVEN, "the agent used its permit");
+	if (order_is(run, "reported"))
+		return read_report(run, false);
+	if (order_is(run, "queued") && !stage_flag(run, "token.present") &&
+		stage_flag(run, "install.first") && !stage_flag(run, "install.neighbour_busy"))
+		ask_for_token(run);
+	return stage_wait(run, "token", run->app->settings.poll_first_seconds);
+}
+
+static enum stage_next nothing_called(struct stage_run *run)
+{
+	return stage_refused(run);
+}
+
+const struct stage queued_stage = { RENEWAL_INSTALL_QUEUED, queued_decide, nothing_called };
+
+static enum stage_next installing_decide(struct stage_run *run)
+{
+	if (order_is(run, "reported"))
+		return read_report(run, true);
+	return stage_await(run, "token");
+}
+
+const struct stage installing_stage = { RENEWAL_INSTALLING, installing_decide, nothing_called };
+
+/* ---- installed: the CA is told ---- */
+
+static enum stage_next installed_decide(struct stage_run *run)
+{
+	const json_t *result = stage_at(run, "installed");
+
+	return stage_call(run, CONNECTOR_INSTALL_REPORT, stage_text(run, "facts.application_id"),
+		json_pack("{s:s, s:s?, s:O?, s:s?, s:s?, s:s?}", "result", "installed",
+			"token_serial", json_peek_text(result, "token_serial"),
+			"certificate_sha256", json_object_get(result, "certificate_sha256"),
+			"workstation", stage_text(run, "token.workstation_name"), "started_at",
+			json_peek_text(result, "started_at"), "finished_at",
+			json_peek_text(result, "finished_at")));
+}
+
+static enum stage_next installed_settle(struct stage_run *run)
+{
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	return stage_move(
+		run, ON_INSTALL_REPORTED, "the CA knows that the certificate is installed");
+}
+
+const struct stage installed_stage = { RENEWAL_INSTALLED, installed_decide, installed_settle };

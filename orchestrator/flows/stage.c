@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The story of one step of one renewal; the words that stages decide in are in stage_words.c. */
+#include "orchestrator/flows/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/bytes.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "orchestrator/domain/effect_key.h"
+#include "orchestrator/flows/sweep.h"
+#include "orchestrator/loop/db.h"
+#include "sql.h"
+
+static const struct stage *const stages[] = { &binding_stage, &bound_stage, &drafting_stage,
+	&attaching_stage, &intent_stage, &submitted_stage, &paying_stage, &verifying_stage,
+	&paid_stage, &review_stage, &approved_stage, &queued_stage, &installing_stage,
+	&installed_stage, &invoice_stage };
+
+static enum flow_next step_load(struct flow *flow, void *self);
+static enum flow_next step_decide(struct flow *flow, void *self);
+static enum flow_next step_files(struct flow *flow, void *self);
+static enum flow_next step_filed(struct flow *flow, void *self);
+static enum flow_next step_intend(struct flow *flow, void *self);
+static enum flow_next step_intended(struct flow *flow, void *self);
+static enum flow_next step_asked(struct flow *flow, void *self);
+static enum flow_next step_act(struct flow *flow, void *self);
+static enum flow_next step_acted(struct flow *flow, void *self);
+static enum flow_next step_plan(struct flow *flow, void *self);
+static enum flow_next step_planned(struct flow *flow, void *self);
+static enum flow_next step_conclude(struct flow *flow, void *self);
+
+static const struct flow_step stage_steps[] = {
+	{ "load", step_load },         /* the renewal and all that is known of it */
+	{ "decide", step_decide },     /* the stage of its state says what is next */
+	{ "files", step_files },       /* a person's attachments, where the decision wants them */
+	{ "filed", step_filed },       /* decide again with them */
+	{ "intend", step_intend },     /* the intent and its key, durable, every gate checked */
+	{ "intended", step_intended }, /* an older intent: ask what became of it */
+	{ "asked", step_asked },       /* it arrived, or not */
+	{ "act", step_act },           /* the one outside call of this step */
+	{ "acted", step_acted },       /* its outcome, and what follows */
+	{ "plan", step_plan },         /* the campaign's plan, where a price changes it */
+	{ "planned", step_planned },   /* what follows, with the plan at hand */
+	{ "conclude", step_conclude }, /* everything at once */
+	{ NULL, NULL },
+};
+
+static enum flow_next go_on(struct flow *flow, enum stage_next next)
+{
+	switch (next) {
+	case STAGE_CALL:
+		return flow_jump(flow, "intend");
+	case STAGE_CONCLUDE:
+		return flow_jump(flow, "conclude");
+	case STAGE_FILES:
+		return flow_jump(flow, "files");
+	case STAGE_PLAN:
+		return flow_jump(flow, "plan");
+	}
+	return flow_fail(flow, FAULT_BUG, "a stage decided nothing");
+}
+
+static enum flow_next step_load(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+
+	return db_begin(run->app->db, flow, sql_renewal_load, DB_ARGS(run->id, run->epoch));
+}
+
+static const struct stage *stage_of(const json_t *doc)
+{
+	enum renewal_state state;
+	const char *word = json_peek_text(doc, "state");
+
+	if (word == NULL || !renewal_from_word(&state, word))
+		return NULL;
+	for (size_t i = 0; i < COUNT_OF(stages); i++)
+		if (stages[i]->state == state)
+			return stages[i];
+	return NULL;
+}
+
+/* Row 0, column 0 as JSON; fails the flow's fault if there is no such row. */
+static json_t *row_json(const struct flow *flow, struct fault *fault)
+{
+	const PGresult *rows = flow_rows(flow);
+
+	if (PQntuples(rows) != 1) {
+		(void)fault_set(fault, FAULT_CONFLICT, "the renewal passed into other hands");
+		return NULL;
+	}
+	return json_read(PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0), fault);
+}
+
+static enum flow_next step_decide(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+	struct fault fault;
+
+	run->doc = row_json(flow, &fault);
+	if (run->doc == NULL)
+		return flow_fail_with(flow, &fault);
+	run->stage = stage_of(run->doc);
+	/* States that only a person or the CA can leave have no stage. */
+	return go_on(
+		flow, run->stage != NULL ? run->stage->decide(run) : stage_await(run, "person"));
+}
+
+static enum flow_next step_files(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+
+	return db_begin(run->app->db, flow, sql_renewal_files, DB_ARGS(run->id, run->want));
+}
+
+static enum flow_next step_filed(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+	const PGresult *rows = flow_rows(flow);
+
+	run->files = json_array();
+	for (int i = 0; i < PQntuples(rows); i++)
+		(void)json_array_append_new(run->files,
+			json_pack("{s:s, s:s, s:s, s:s}", "name", PQgetvalue(rows, i, 0),
+				"media_type", PQgetvalue(rows, i, 1), "sha256",
+				PQgetvalue(rows, i, 2), "data_b64", PQgetvalue(rows, i, 3)));
+	return go_on(flow, run->stage->decide(run));
+}
+
+/* Keys for this attempt: one more than those of this operation that are settled.  They are derived, so a
+ * repetition after a crash carries the same ones. */
+static bool make_keys(struct stage_run *run, struct fault *fault)
+{
+	const char *install = stage_text(run, "install_id"),
+		   *word = connector_op_word(run->call.op);
+	int attempt = (int)json_peek_number(json_object_get(run->doc, "effects"), word, 0) + 1;
+	int64_t renewal;
+
+	if (!number_parse(&renewal, run->id, 1, INT64_MAX) ||
+		!effect_key(run->key, install, renewal, word, attempt) ||
+		!effect_client_ref(run->ref, install, renewal, word, attempt))
+		return fault_set(fault, FAULT_BUG, "no key for %s of renewal %s", word, run->id);
+	(void)snprintf(run->attempt, sizeof run->attempt, "%d", attempt);
+	run->call.key = run->key;
+	run->call.ref = run->ref;
+	if (connector_op_can_ask(run->call.op))
+		json_put_text(run->body, "client_ref", run->ref);
+	return true;
+}
+
+static enum flow_next step_intend(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+	struct fault fault;
+
+	if (!connector_op_is_effect(run->call.op))
+		return flow_jump(flow, "act");
+	if (!make_keys(run, &fault))
+		return flow_fail_with(flow, &fault);
+	return db_try(run->app->db, flow, sql_effect_intend,
+		DB_ARGS(run->id, run->epoch, connector_op_word(run->call.op), run->attempt,
+			run->key, connector_op_spends(run->call.op) ? "true" : "false"));
+}
+
+static enum flow_next step_intended(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+	const PGresult *rows = flow_rows(flow);
+	const struct fault *refusal = flow_db_fault(flow);
+
+	if (rows == NULL) /* held, or a gate is shut: nothing was begun */
+		return refusal->kind == FAULT_CONFLICT || refusal->kind == FAULT_DENIED
+			? go_on(flow, stage_retry(run, "hold", refusal->text))
+			: flow_fail_with(flow, refusal);
+	run->existed = PQgetvalue(rows, 0, 1)[0] == 't';
+	if (!run->existed || !connector_op_can_ask(run->call.op))
+		return flow_jump(flow, "act");
+	run->call.asking = true;
+	return run->app->connector->ops->begin(run->app->connector, flow, &run->call);
+}
+
+static bool read_outcome(struct stage_run *run, const struct flow *flow)
+{
+	outcome_done(&run->outcome);
+	run->app->connector->ops->read(run->app->connector, flow, &run->call, &run->outcome);
+	return run->outcome.kind == OUTCOME_DONE || run->outcome.kind == OUTCOME_REFUSED;
+}
+
+static enum flow_next step_asked(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+
+	(void)read_outcome(run, flow);
+	run->call.asking = false;
+	log_info("effect.asked", LOG_TEXT("renewal", run->id),
+		LOG_TEXT("op", connector_op_word(run->call.op)),
+		LOG_TEXT("outcome", outcome_word(run->outcome.kind)),
+		LOG_TEXT("code", run->outcome.code));
+	if (run->outcome.kind == OUTCOME_DONE)
+		return flow_jump(flow, "acted");
+	if (strcmp(run->outcome.code, "NOT_FOUND") == 0)
+		return FLOW_NEXT; /* it never arrived: do it, under the same key */
+	return go_on(flow, stage_retry(run, "unknown_outcome", run->outcome.text));
+}
+
+static enum flow_next step_act(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+
+	outcome_done(&run->outcome);
+	return run->app->connector->ops->begin(run->app->connector, flow, &run->call);
+}
+
+static void settle_effect(struct stage_run *run)
+{
+	if (connector_op_is_effect(run->call.op))
+		stage_put(run, "settle",
+			json_pack("{s:s, s:s, s:O?}", "op", connector_op_word(run->call.op),
+				"outcome", outcome_word(run->outcome.kind), "answer",
+				run->outcome.data));
+}
+
+/* Outcomes that mean the same in every stage. */
+static enum stage_next common_outcome(struct stage_run *run)
+{
+	const char *reason = "ca_unreachable";
+
+	if (run->outcome.kind == OUTCOME_UNSURE && connector_op_is_effect(run->call.op))
+		reason = "unknown_outcome";
+	if (run->outcome.kind == OUTCOME_NEED_HUMAN)
+		stage_task(run,
+			json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "ca_access", "role", "admin",
+				"title", "The CA refuses this installation's key", "instruction",
+				run->outcome.text, "if_ignored",
+				"No renewal can go on at this CA."));
+	return stage_retry(run, reason, run->outcome.text);
+}
+
+static enum flow_next step_acted(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+
+	if (run->outcome.kind != OUTCOME_DONE || run->outcome.data == NULL) {
+		if (!read_outcome(run, flow))
+			return go_on(flow, common_outcome(run));
+	}
+	settle_effect(run);
+	return go_on(flow, run->stage->settle(run));
+}
+
+static enum flow_next step_plan(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+
+	return db_begin(
+		run->app->db, flow, sql_campaign_plan, DB_ARGS(stage_text(run, "campaign.id")));
+}
+
+static enum flow_next step_planned(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+	struct fault fault;
+
+	run->plan = row_json(flow, &fault);
+	if (run->plan == NULL)
+		return flow_fail_with(flow, &fault);
+	return go_on(flow, run->stage->settle(run));
+}
+
+static enum flow_next step_conclude(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+	OWNED char *text = json_write(run->conclusion);
+
+	return db_begin(
+		run->app->db, flow, sql_renewal_conclude, DB_ARGS(run->id, run->epoch, text));
+}
+
+static void run_free(struct stage_run *run)
+{
+	outcome_done(&run->outcome);
+	json_decref(run->doc);
+	json_decref(run->files);
+	json_decref(run->plan);
+	json_decref(run->body);
+	json_decref(run->conclusion);
+	free(run->ca_id);
+	free(run->id);
+	free(run->epoch);
+	free(run);
+}
+
+static void log_moved(const struct stage_run *run)
+{
+	const json_t *move = json_object_get(run->conclusion, "move");
+
+	if (move != NULL)
+		log_info("renewal.moved", LOG_TEXT("renewal", run->id),
+			LOG_TEXT("from", json_peek_text(run->doc, "state")),
+			LOG_TEXT("to", json_peek_text(move, "to")),
+			LOG_TEXT("on", json_peek_text(move, "event")));
+}
+
+static void stage_finished(void *self, const struct fault *fault)
+{
+	struct stage_run *run = self;
+
+	if (fault == NULL)
+		log_moved(run);
+	else
+		log_warn("renewal.step_failed", LOG_TEXT("renewal", run->id), LOG_FAULT(fault));
+	if (fault != NULL && fault->kind != FAULT_CONFLICT)
+		sweep_give_back(run->app, run->id, run->epoch, fault->text);
+	sweep_wake(run->app->sweep);
+	run_free(run);
+}
+
+static struct flow_kind stage_kind = { "stage", stage_steps, stage_finished, 0, 0 };
+
+bool stage_start(struct app *app, const char *id, const char *epoch)
+{
+	struct stage_run *run = zalloc(1, sizeof *run);
+
+	run->app = app;
+	run->id = text_dup(id);
+	run->epoch = text_dup(epoch);
+	run->call.op = CONNECTOR_META;
+	run->conclusion = json_object();
+	stage_kind.limit = (unsigned)app->settings.flows_max;
+	if (flow_start(app->engine, &stage_kind, run))
+		return true;
+	run_free(run);
+	return false;
+}

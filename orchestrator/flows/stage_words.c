@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words in which a stage decides: read the document, call, move, wait, ask a person. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/digest.h"
+#include "common/text.h"
+#include "orchestrator/flows/stage.h"
+
+enum { PATH_MAX_BYTES = 96, SENTENCE_MAX = 480, POLL_SHARE = 10, ERROR_DOUBLINGS = 12 };
+
+/* A renewal that waits for a fact is looked at again this often, in case its wake-up was lost. */
+enum { AWAIT_SECONDS = 3600 };
+
+json_t *stage_at(const struct stage_run *run, const char *path)
+{
+	char part[PATH_MAX_BYTES];
+	json_t *at = run->doc;
+
+	while (at != NULL && *path != '\0') {
+		size_t len = strcspn(path, ".");
+
+		if (len >= sizeof part)
+			return NULL;
+		memcpy(part, path, len);
+		part[len] = '\0';
+		at = json_is_array(at) ? json_array_get(at, (size_t)(part[0] - '0'))
+				       : json_object_get(at, part);
+		path += len + (path[len] == '.');
+	}
+	return at;
+}
+
+const char *stage_text(const struct stage_run *run, const char *path)
+{
+	return json_string_value(stage_at(run, path));
+}
+
+int64_t stage_number(const struct stage_run *run, const char *path, int64_t otherwise)
+{
+	const json_t *value = stage_at(run, path);
+
+	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+bool stage_flag(const struct stage_run *run, const char *path)
+{
+	return json_is_true(stage_at(run, path));
+}
+
+const json_t *stage_answer(const struct stage_run *run, const char *kind)
+{
+	const json_t *task = json_object_get(json_object_get(run->doc, "tasks"), kind);
+
+	if (task == NULL || !text_equal(json_peek_text(task, "state"), "done"))
+		return NULL;
+	return json_object_get(task, "answer");
+}
+
+enum stage_next stage_call(
+	struct stage_run *run, enum connector_op op, const char *ca_id, json_t *body)
+{
+	free(run->ca_id);
+	run->ca_id = text_dup(ca_id);
+	json_decref(run->body);
+	run->body = body != NULL ? body : json_object();
+	run->call = (struct connector_call){ .op = op, .id = run->ca_id, .body = run->body };
+	return STAGE_CALL;
+}
+
+void stage_put(struct stage_run *run, const char *member, json_t *value)
+{
+	(void)json_object_set_new(run->conclusion, member, value);
+}
+
+enum stage_next stage_move(struct stage_run *run, enum renewal_event event, const char *format, ...)
+{
+	char text[SENTENCE_MAX];
+	const struct renewal_edge *edge = renewal_edge_find(run->stage->state, event);
+	va_list args;
+
+	if (edge == NULL)
+		return stage_retry(run, "bug", renewal_event_word(event));
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	stage_put(run, "move",
+		json_pack("{s:s, s:s, s:s}", "event", renewal_event_word(event), "to",
+			renewal_word(edge->to), "text", text));
+	return STAGE_CONCLUDE;
+}
+
+enum stage_next stage_wait(struct stage_run *run, const char *reason, int64_t seconds)
+{
+	stage_put(run, "wait",
+		json_pack("{s:s?, s:I}", "reason", reason, "seconds", (json_int_t)seconds));
+	return STAGE_CONCLUDE;
+}
+
+enum stage_next stage_await(struct stage_run *run, const char *reason)
+{
+	return stage_wait(run, reason, AWAIT_SECONDS);
+}
+
+enum stage_next stage_poll(struct stage_run *run, const char *reason)
+{
+	const struct settings *settings = &run->app->settings;
+	int64_t seconds = stage_number(run, "age_s", 0) / POLL_SHARE;
+
+	if (seconds < settings->poll_first_seconds)
+		seconds = settings->poll_first_seconds;
+	if (seconds > settings->poll_max_seconds)
+		seconds = settings->poll_max_seconds;
+	if (run->outcome.retry_s > 0 && (int64_t)run->outcome.retry_s > seconds)
+		seconds = run->outcome.retry_s;
+	return stage_wait(run, reason, seconds);
+}
+
+/* Full jitter (every moment up to the bound is as likely), so that a fleet does not come back at once. */
+static int64_t jittered_ms(int64_t bound_ms)
+{
+	uint32_t random;
+
+	random_bytes(&random, sizeof random);
+	return bound_ms / POLL_SHARE +
+		(int64_t)(random % (uint32_t)(bound_ms > INT32_MAX ? INT32_MAX : bound_ms));
+}
+
+enum stage_next stage_retry(struct stage_run *run, const char *reason, const char *text)
+{
+	const struct settings *settings = &run->app->settings;
+	int64_t attempts = stage_number(run, "attempts", 0), bound = settings->retry_first_seconds;
+
+	for (int64_t i = 0;
+		i < attempts && i < ERROR_DOUBLINGS && bound < settings->retry_max_seconds; i++)
+		bound *= 2;
+	if (bound > settings->retry_max_seconds)
+		bound = settings->retry_max_seconds;
+
+	double seconds = (double)jittered_ms(bound * 1000) / 1000.0;
+
+	stage_put(run, "wait",
+		json_pack("{s:s, s:f, s:s}", "reason", reason, "seconds", seconds, "error", text));
+	return STAGE_CONCLUDE;
+}
+
+enum stage_next stage_refused(struct stage_run *run)
+{
+	OWNED char *instruction =
+		text_dupf("%s. Put right what it names, then finish this task with retry=yes; "
+			  "with retry=no the renewal stays as it is.",
+			run->outcome.text);
+
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:[s], s:{s:s, s:s}}", "kind", "renewal",
+			"role", "operator", "title", "The CA refused a step of a renewal",
+			"instruction", instruction, "if_ignored",
+			"The renewal stays where it is and its certificate may expire.", "needs",
+			"retry", "values", "code", run->outcome.code, "step",
+			connector_op_word(run->call.op)));
+	return stage_await(run, "refused");
+}
+
+void stage_fact(struct stage_run *run, const char *key, json_t *value)
+{
+	json_t *facts = json_object_get(run->conclusion, "facts");
+
+	if (facts == NULL) {
+		facts = json_object();
+		stage_put(run, "facts", facts);
+	}
+	(void)json_object_set_new(facts, key, value);
+}
+
+void stage_fact_text(struct stage_run *run, const char *key, const char *value)
+{
+	stage_fact(run, key, value != NULL ? json_string(value) : json_null());
+}
+
+static void append(struct stage_run *run, const char *member, json_t *value)
+{
+	json_t *list = json_object_get(run->conclusion, member);
+
+	if (list == NULL) {
+		list = json_array();
+		stage_put(run, member, list);
+	}
+	(void)json_array_append_new(list, value);
+}
+
+void stage_task(struct stage_run *run, json_t *task)
+{
+	append(run, "open_tasks", task);
+}
+
+void stage_close_task(struct stage_run *run, const char *kind)
+{
+	append(run, "close_tasks", json_string(kind));
+}
+
+void stage_note(struct stage_run *run, const char *event, const char *text)
+{
+	stage_put(run, "note", json_pack("{s:s, s:s}", "event", event, "text", text));
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One sweep is three statements: start campaigns, claim, ask when to look next.  Steps run beside it. */
+#include "orchestrator/flows/sweep.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+
+#include "common/bytes.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "orchestrator/flows/stage.h"
+#include "orchestrator/loop/db.h"
+#include "sql.h"
+
+/* The longest pause between two sweeps: bounds what a lost notification costs. */
+enum { SWEEP_PAUSE_MS = 5000, SWEEP_FAILED_MS = 1000 };
+
+struct sweep {
+	struct app *app;
+	struct event *timer;
+	int64_t pause_ms;
+	bool running, again, stopped;
+};
+
+static enum flow_next sweep_start(struct flow *flow, void *self)
+{
+	struct sweep *sweep = self;
+
+	return db_begin(sweep->app->db, flow, sql_campaigns_start, DB_ARGS("500"));
+}
+
+static enum flow_next sweep_claim(struct flow *flow, void *self)
+{
+	struct sweep *sweep = self;
+	struct settings *settings = &sweep->app->settings;
+	int64_t room = settings->flows_max - (int64_t)flow_engine_running(sweep->app->engine);
+	OWNED char *limit = text_dupf("%lld", (long long)(room > 0 ? room : 0));
+	OWNED char *lease = text_dupf("%lld", (long long)settings->lease_seconds);
+
+	return db_begin(sweep->app->db, flow, sql_renewal_claim, DB_ARGS(limit, lease));
+}
+
+static enum flow_next sweep_begin_steps(struct flow *flow, void *self)
+{
+	struct sweep *sweep = self;
+	const PGresult *rows = flow_rows(flow);
+
+	for (int i = 0; i < PQntuples(rows); i++) {
+		const char *id = PQgetvalue(rows, i, 0), *epoch = PQgetvalue(rows, i, 1);
+
+		if (!stage_start(sweep->app, id, epoch))
+			sweep_give_back(sweep->app, id, epoch, "too much at once");
+	}
+	return db_begin(sweep->app->db, flow, sql_campaigns_finish, 0, NULL);
+}
+
+static enum flow_next sweep_ask_next(struct flow *flow, void *self)
+{
+	struct sweep *sweep = self;
+	OWNED char *longest = text_dupf("%d", SWEEP_PAUSE_MS);
+
+	return db_begin(sweep->app->db, flow, sql_sweep_next, DB_ARGS(longest));
+}
+
+static enum flow_next sweep_take_next(struct flow *flow, void *self)
+{
+	struct sweep *sweep = self;
+
+	if (!number_parse(&sweep->pause_ms, PQgetvalue(flow_rows(flow), 0, 0), 0, SWEEP_PAUSE_MS))
+		sweep->pause_ms = SWEEP_PAUSE_MS;
+	return FLOW_DONE;
+}
+
+static const struct flow_step sweep_steps[] = {
+	{ "start", sweep_start }, /* campaigns whose time has come */
+	{ "claim", sweep_claim }, /* due renewals, under a lease */
+	{ "begin",
+		sweep_begin_steps }, /* one step for each; campaigns that are through are closed */
+	{ "ask", sweep_ask_next },   /* when is the next one due? */
+	{ "next", sweep_take_next },
+	{ NULL, NULL },
+};
+
+static void sweep_arm(struct sweep *sweep, int64_t ms)
+{
+	struct timeval in = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
+
+	if (!sweep->stopped)
+		(void)event_add(sweep->timer, &in);
+}
+
+static void sweep_finished(void *self, const struct fault *fault)
+{
+	struct sweep *sweep = self;
+
+	sweep->running = false;
+	if (sweep->stopped)
+		return;
+	if (fault != NULL) {
+		log_warn("sweep.failed", LOG_FAULT(fault));
+		sweep->pause_ms = SWEEP_FAILED_MS;
+	}
+	sweep_arm(sweep, sweep->again ? 0 : sweep->pause_ms);
+	sweep->again = false;
+}
+
+static struct flow_kind sweep_kind = { "sweep", sweep_steps, sweep_finished, 1, 0 };
+
+static void sweep_on_timer(int fd, short what, void *context)
+{
+	struct sweep *sweep = context;
+
+	(void)fd;
+	(void)what;
+	if (sweep->stopped || sweep->running)
+		return;
+	sweep->running = flow_start(sweep->app->engine, &sweep_kind, sweep);
+	if (!sweep->running)
+		sweep_arm(sweep, SWEEP_FAILED_MS);
+}
+
+static void sweep_on_notify(void *context)
+{
+	sweep_wake(context);
+}
+
+struct sweep *sweep_new(struct app *app, struct fault *fault)
+{
+	struct sweep *sweep = zalloc(1, sizeof *sweep);
+
+	sweep->app = app;
+	sweep->timer = event_new(app->base, -1, 0, sweep_on_timer, sweep);
+	if (sweep->timer == NULL ||
+		!db_listen(app->db, "xuqi_wake", sweep_on_notify, sweep, fault)) {
+		sweep_free(sweep);
+		return NULL;
+	}
+	sweep_arm(sweep, 0);
+	return sweep;
+}
+
+void sweep_stop(struct sweep *sweep)
+{
+	sweep->stopped = true;
+	(void)event_del(sweep->timer);
+}
+
+void sweep_free(struct sweep *sweep)
+{
+	if (sweep == NULL)
+		return;
+	if (sweep->timer != NULL)
+		event_free(sweep->timer);
+	free(sweep);
+}
+
+void sweep_wake(struct sweep *sweep)
+{
+	if (sweep == NULL || sweep->stopped)
+		return;
+	if (sweep->running)
+		sweep->again = true;
+	else
+		sweep_arm(sweep, 0);
+}
+
+/* ---- giving a lease back ---- */
+
+struct give_back {
+	struct app *app;
+	char *id, *epoch, *wait;
+};
+
+static enum flow_next give_back_rest(struct flow *flow, void *self)
+{
+	struct give_back *back = self;
+
+	return db_begin(
+		back->app->db, flow, sql_renewal_rest, DB_ARGS(back->id, back->epoch, back->wait));
+}
+
+static const struct flow_step give_back_steps[] = {
+	{ "rest", give_back_rest },
+	{ NULL, NULL },
+};
+
+static void give_back_finished(void *self, const struct fault *fault)
+{
+	struct give_back *back = self;
+
+	/* A lease that cannot be given back runs out by itself. */
+	if (fault != NULL && fault->kind != FAULT_CONFLICT)
+		log_debug("renewal.kept", LOG_TEXT("renewal", back->id), LOG_FAULT(fault));
+	free(back->id);
+	free(back->epoch);
+	free(back->wait);
+	free(back);
+}
+
+static struct flow_kind give_back_kind = { "give_back", give_back_steps, give_back_finished, 0, 0 };
+
+void sweep_give_back(struct app *app, const char *id, const char *epoch, const char *text)
+{
+	struct give_back *back = zalloc(1, sizeof *back);
+	JSON *wait = json_pack("{s:s, s:I, s:s}", "reason", "error", "seconds",
+		(json_int_t)app->settings.retry_first_seconds, "error", text);
+
+	back->app = app;
+	back->id = text_dup(id);
+	back->epoch = text_dup(epoch);
+	back->wait = json_write(wait);
+	if (!flow_start(app->engine, &give_back_kind, back))
+		give_back_finished(back, NULL);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings of xuqid: path in the YAML file, type, default, range, meaning. */
+#include "orchestrator/settings.h"
+
+#include "orchestrator/flows/app.h"
+
+#define TEXT_OF(path, field, fallback, help) \
+	{ \
+		path, SETTING_TEXT, offsetof(struct settings, field), fallback, 0, 0, help \
+	}
+#define SECRET_OF(path, field, help) \
+	{ \
+		path, SETTING_SECRET, offsetof(struct settings, field), "", 0, 0, help \
+	}
+#define NUMBER_OF(path, field, fallback, min, max, help) \
+	{ \
+		path, SETTING_NUMBER, offsetof(struct settings, field), fallback, min, max, help \
+	}
+
+/* clang-format off */
+static const struct setting table[] = {
+	TEXT_OF("state_dir", state_dir, "/var/lib/xuqi", "Directory of everything that is kept: database, keys, first admin token."),
+	TEXT_OF("log.level", log_level, "info", "error, warn, info or debug."),
+	TEXT_OF("database.url", database_url, "", "PostgreSQL 15 or newer (libpq URL). Empty: xuqid runs a private server of its own in state_dir."),
+	TEXT_OF("database.user", database_user, "postgres", "Account that the private server runs under when xuqid is root."),
+	NUMBER_OF("database.connections", database_connections, "4", 1, 64, "Connections to the database."),
+	NUMBER_OF("database.timeout_ms", database_timeout_ms, "30000", 100, 600000, "Longest statement, milliseconds."),
+	TEXT_OF("people.address", people_address, "127.0.0.1", "Numeric address of the people's listener. Without a certificate only loopback."),
+	NUMBER_OF("people.port", people_port, "8470", 0, 65535, "Port of the people's listener; 0: any free one, printed at the start."),
+	TEXT_OF("people.cert_file", people_cert_file, "", "PEM certificate of the people's listener; empty: plain HTTP on loopback, behind a proxy."),
+	SECRET_OF("people.key_file", people_key_file, "PEM key of that certificate."),
+	TEXT_OF("agents.address", agents_address, "0.0.0.0", "Numeric address of the agents' listener (mutual TLS)."),
+	NUMBER_OF("agents.port", agents_port, "8471", 0, 65535, "Port of the agents' listener; 0: any free one, printed at the start."),
+	TEXT_OF("agents.names", agents_names, "localhost 127.0.0.1", "Names and addresses that agents call this host by, separated by blanks."),
+	NUMBER_OF("agents.poll_seconds", agents_poll_seconds, "60", 1, 86400, "How often an agent asks for orders, seconds."),
+	NUMBER_OF("agents.report_seconds", agents_report_seconds, "3600", 1, 604800, "How often an agent reports though nothing changed, seconds."),
+	TEXT_OF("gateway.url", gateway_url, "", "The CA's renewal gateway (schema/gateway.yaml), https://host:port."),
+	TEXT_OF("gateway.ca_file", gateway_ca_file, "", "PEM certificates that may sign the gateway's; empty: the system's."),
+	TEXT_OF("gateway.key_id", gateway_key_id, "", "Name of the key that signs requests."),
+	SECRET_OF("gateway.secret_file", gateway_secret_file, "File with that key, readable by its owner only."),
+	TEXT_OF("payee.name", payee_name, "广东省电子商务认证有限公司", "Pinned payee (收款方, guide chapter 3): another one stops every payment."),
+	TEXT_OF("payee.account", payee_account, "", "Pinned account of the payee."),
+	TEXT_OF("payee.bank", payee_bank, "", "Pinned bank of the payee."),
+	NUMBER_OF("pacing.lease_seconds", lease_seconds, "120", 5, 3600, "How long one step of a renewal may take before another worker takes it over, seconds."),
+	NUMBER_OF("pacing.poll_first_seconds", poll_first_seconds, "30", 1, 86400, "Polling of a young state, seconds; it slows down with the state's age."),
+	NUMBER_OF("pacing.poll_max_seconds", poll_max_seconds, "1800", 1, 86400, "Slowest polling, seconds."),
+	NUMBER_OF("pacing.verify_seconds", verify_seconds, "1800", 1, 604800, "Until a transfer that has not arrived is verified again, seconds."),
+	NUMBER_OF("pacing.retry_first_seconds", retry_first_seconds, "5", 1, 86400, "Bound of the first pause after an error, seconds; it doubles."),
+	NUMBER_OF("pacing.retry_max_seconds", retry_max_seconds, "1800", 1, 86400, "Bound of the longest pause after errors, seconds."),
+	NUMBER_OF("pacing.meta_seconds", meta_seconds, "600", 1, 86400, "How often the CA is asked for terms, agreement and payee, seconds."),
+	NUMBER_OF("pacing.flows", flows_max, "64", 1, 4096, "Renewals that take a step at the same time."),
+	NUMBER_OF("limits.header_bytes", header_bytes, "16384", 1024, 1048576, "Largest header of a request, bytes."),
+	NUMBER_OF("limits.connections", connections, "2000", 4, 100000, "Connections to one listener, in all."),
+	NUMBER_OF("limits.connections_per_address", connections_per_address, "200", 1, 100000, "Connections to one listener from one address."),
+	NUMBER_OF("limits.request_seconds", request_seconds, "30", 1, 3600, "Longest time for a whole request to come in, seconds."),
+};
+/* clang-format on */
+
+const struct setting_table xuqid_settings = { table, sizeof table / sizeof table[0], NULL };

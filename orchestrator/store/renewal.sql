@@ -1,0 +1,139 @@
+-- What the sweep and the stages of a renewal ask the database.
+
+-- name: renewal_claim
+-- Take up to $1 renewals that are due for $2 seconds, skipping those another worker holds and those under a
+-- hold.  The new epoch is the fence: whoever held the renewal before can finish nothing any more.
+with due as (
+  select r.id from renewals r join certificate_sets s on s.id = r.set_id
+  where r.due_at <= now() and (r.claimed_until is null or r.claimed_until < now())
+    and r.state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
+    and not is_held(s.unit_id)
+  order by r.due_at limit $1::int for update of r skip locked)
+update renewals r set epoch = nextval('lease_epoch'), claimed_at = clock_timestamp(),
+  claimed_until = clock_timestamp() + make_interval(secs => $2::int)
+from due where r.id = due.id
+returning r.id, r.epoch
+
+-- name: renewal_load
+-- Everything a stage decides by, as one document.
+select jsonb_build_object(
+  'id', r.id::text, 'state', r.state, 'kind', r.kind, 'attempts', r.attempts,
+  'age_s', extract(epoch from clock_timestamp() - r.changed_at)::bigint,
+  'term_years', r.term_years, 'approved_fen', r.approved_fen, 'quoted_fen', r.quoted_fen, 'facts', r.facts,
+  'touch_approved', r.touch_approval is not null,
+  'install_id', (select id from installation),
+  'set', jsonb_build_object('id', s.id::text, 'holder', s.holder, 'service', s.service, 'uscc', s.uscc,
+    'media_no', s.media_no, 'not_after', s.not_after, 'expired', s.not_after <= now(), 'unit', s.unit_id),
+  'certificates', (select coalesce(jsonb_agg(jsonb_build_object('id', c.id::text, 'serial', c.serial,
+      'issuer_sha256', c.issuer_sha256, 'sha256', c.sha256, 'role', c.role, 'spki_sha256', c.spki_sha256,
+      'subject_sha256', c.subject_sha256, 'not_after', c.not_after,
+      'der_b64', translate(encode(c.der, 'base64'), E'\n', '')) order by c.role = 'encrypt', c.id), '[]')
+    from certificates c where c.set_id = s.id and c.replaced_by is null),
+  'token', (select jsonb_build_object('id', t.id::text, 'serial', t.serial, 'label', t.label, 'present', t.present,
+      'workstation', t.workstation_id::text, 'workstation_name', w.name, 'place', w.place, 'client_version', w.client_version)
+    from tokens t left join workstations w on w.id = t.workstation_id where t.id = s.token_id),
+  'handler', (select jsonb_build_object('id', p.id::text, 'login', p.login, 'name', p.name, 'mobile', p.mobile, 'email', p.email)
+    from people p where p.id = r.handler_id),
+  'entity', (select jsonb_build_object('name', e.name, 'uscc', e.uscc, 'tax_id', e.tax_id, 'invoice_title', e.invoice_title)
+    from legal_entities e where e.id = s.legal_entity_id),
+  'payer', (select jsonb_build_object('account', a.account, 'name', a.name) from payer_accounts a
+    where a.legal_entity_id = s.legal_entity_id
+      and (c.policy->'payer'->>'account' is null or a.account = c.policy->'payer'->>'account') order by a.id limit 1),
+  'campaign', jsonb_build_object('id', c.id::text, 'digest', c.digest, 'policy', c.policy,
+    'agreement_sha256', c.plan->>'agreement_sha256'),
+  'tasks', (select coalesce(jsonb_object_agg(k.kind, jsonb_build_object('id', k.id::text, 'state', k.state,
+      'answer', k.answer, 'closed_at', k.closed_at, 'closed_by', k.closed_by, 'values', k.values)), '{}')
+    from (select distinct on (kind) * from tasks where renewal_id = r.id order by kind, id desc) k),
+  'effects', (select coalesce(jsonb_object_agg(e.op, e.attempt), '{}')
+    from (select op, max(attempt) filter (where settled_at is not null) as attempt
+          from effects where renewal_id = r.id group by op) e),
+  'order', (select jsonb_build_object('id', o.id::text, 'reference', o.reference, 'amount_fen', o.amount_fen,
+      'status', o.status,
+      'line', (select jsonb_build_object('payer_account', n.own_account, 'payer_name', n.own_name,
+          'amount_fen', n.amount_fen, 'paid_at', n.paid_at, 'precision', n.paid_at_precision,
+          'bank_serial', n.bank_serial)
+        from links l join statement_lines n on n.id = l.line_id
+        where l.order_id = o.id and l.verdict in ('auto', 'released')),
+      'suggested', exists (select from links l where l.order_id = o.id and l.verdict in ('suggested', 'confirmed')))
+    from dues d join payment_orders o on o.id = d.order_id where d.renewal_id = r.id),
+  'install', (select jsonb_build_object('id', i.id::text, 'state', i.state, 'outcome', i.outcome, 'result', i.result,
+      'first', i.id = (select min(j.id) from install_orders j join tokens tj on tj.id = j.token_id
+        join tokens ti on ti.id = i.token_id
+        where tj.workstation_id = ti.workstation_id and j.state in ('queued', 'offered', 'permitted')),
+      'neighbour_busy', exists (select from install_orders j join tokens tj on tj.id = j.token_id
+        join tokens ti on ti.id = i.token_id
+        where j.id <> i.id and tj.workstation_id = ti.workstation_id
+          and (j.state in ('offered', 'permitted') or (j.state = 'queued' and tj.present))))
+    from install_orders i where i.renewal_id = r.id and i.state <> 'closed'),
+  'installed', (select i.result from install_orders i where i.renewal_id = r.id and i.outcome = 'installed'
+    order by i.id desc limit 1),
+  'ca', (select meta from ca_facts where ca = 'gateway'),
+  'pin_barred', exists (select from pin_attempts a where a.token_id = s.token_id and a.cleared_at is null
+    and (a.outcome is null or a.outcome in ('incorrect', 'unsure')))
+)::text
+from renewals r
+join certificate_sets s on s.id = r.set_id
+join campaigns c on c.id = r.campaign_id
+where r.id = $1::bigint and r.epoch = $2::bigint
+
+-- name: effect_intend
+select attempt, existed from effect_intend($1::bigint, $2::bigint, $3, $4::int, $5, $6::boolean)
+
+-- name: renewal_conclude
+select renewal_conclude($1::bigint, $2::bigint, 'xuqid', $3::jsonb)
+
+-- name: renewal_rest
+-- After a failure of our own: give the lease back, keep the reason.
+select renewal_rest($1::bigint, $3::jsonb) from renewal_fenced($1::bigint, $2::bigint)
+
+-- name: renewal_reclaim
+-- At the start of the only worker of an embedded database: what a dead one held is free.
+update renewals set claimed_until = null, due_at = least(due_at, now()) where claimed_until is not null
+
+-- name: renewal_files
+-- The files a person attached for this renewal's last task of a kind.
+select f.name, f.media_type, f.sha256, translate(encode(f.content, 'base64'), E'\n', '')
+from task_files f
+where f.task_id = (select max(id) from tasks where renewal_id = $1::bigint and kind = $2 and state = 'done')
+order by f.id limit 10
+
+-- name: campaign_plan
+select plan::text, digest from campaigns where id = $1::bigint
+
+-- name: campaigns_start
+select campaigns_start($1::int)
+
+-- name: sweep_next
+-- Milliseconds until the next renewal is due or the next campaign starts, at most $1.
+select greatest(0, least($1::bigint, coalesce(ceil(extract(epoch from min(at) - clock_timestamp()) * 1000), $1)))::bigint
+from (
+  select min(greatest(due_at, coalesce(claimed_until, due_at))) as at from renewals
+    where state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
+  union all
+  select min(start_at) from campaigns c where status = 'running' and start_at > now()
+    and exists (select from renewals r where r.campaign_id = c.id and r.state = 'awaiting_approval')
+) t
+
+-- name: campaigns_finish
+-- A running campaign whose renewals have all ended is finished.
+update campaigns c set status = 'finished' where status = 'running' and not exists (
+  select from renewals r join renewal_states s on s.state = r.state where r.campaign_id = c.id and not s.final)
+
+-- name: ca_facts_save
+-- Keep what the CA says of itself; the alert stops payments until the payee is the pinned one again.
+insert into ca_facts (ca, meta, fetched_at, alert) values ('gateway', $1::jsonb, now(), $2)
+on conflict (ca) do update set meta = excluded.meta, fetched_at = now(), alert = excluded.alert
+returning (select old.alert from ca_facts old where old.ca = 'gateway') is distinct from $2
+
+-- name: ca_facts_load
+select meta::text, alert from ca_facts where ca = 'gateway'
+
+-- name: payee_task
+-- One open task while the CA names another payee than the pinned one.
+with closing as (
+  update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"xuqid"}'
+  where kind = 'payee_changed' and state = 'open' and $1::text is null)
+insert into tasks (kind, role, title, instruction, if_ignored, values)
+select 'payee_changed', 'finance', 'The CA names another payee', $1,
+  'No payment order is exported and no payment is opened.', $2::jsonb
+where $1::text is not null and not exists (select from tasks where kind = 'payee_changed' and state = 'open')

@@ -1,0 +1,285 @@
+-- How a renewal moves: one function per durable step, each atomic, each checking what must hold where
+-- the effect is recorded and not in the screen that starts it.
+
+-- What a person is told when a rule says no carries its own SQLSTATE: XQ403 not allowed, XQ404 no such
+-- thing, XQ409 somebody was faster or it is not the time.
+
+-- ---------------------------------------------------------------- audit and waking
+
+create function audit_add(p_actor text, p_action text, p_object text, p_detail jsonb) returns void
+language sql as $$
+  insert into audit (actor, action, object, detail) values (p_actor, p_action, p_object, coalesce(p_detail, '{}'))
+$$;
+
+-- A fact has come in for these renewals: look at them at once, also when a worker holds one just now.
+create function renewals_wake(p_ids bigint[]) returns void language sql as $$
+  update renewals set woken_at = clock_timestamp(),
+    due_at = case when claimed_until is null then clock_timestamp() else due_at end
+  where id = any (p_ids);
+  select pg_notify('xuqi_wake', '');
+$$;
+
+-- ---------------------------------------------------------------- leases and moves
+
+-- The renewal under the caller's fence; a worker that lost its lease fails here and can finish nothing.
+create function renewal_fenced(p_id bigint, p_epoch bigint) returns renewals language plpgsql as $$
+declare r renewals;
+begin
+  select * into r from renewals where id = p_id for update;
+  if not found then
+    raise exception 'there is no renewal %', p_id using errcode = 'XQ404';
+  elsif r.epoch <> p_epoch then
+    raise exception 'renewal % is in other hands: lease % has passed to %', p_id, p_epoch, r.epoch using errcode = 'XQ409';
+  end if;
+  return r;
+end $$;
+
+-- Move one renewal along the table and say so in the journal.
+create function renewal_move(p_id bigint, p_event text, p_to text, p_by text, p_text text) returns void
+language plpgsql as $$
+declare v_from text;
+begin
+  select state into v_from from renewals where id = p_id for update;
+  insert into journal (renewal_id, event, from_state, to_state, by, text)
+    values (p_id, p_event, v_from, p_to, p_by, coalesce(p_text, ''));
+  update renewals set state = p_to, version = version + 1, attempts = 0, blocked_reason = null, last_error = null,
+    claimed_until = null, due_at = clock_timestamp(), changed_at = clock_timestamp()
+  where id = p_id;
+end $$;
+
+create function task_open(p_renewal bigint, p_task jsonb) returns void language plpgsql as $$
+begin
+  insert into tasks (kind, renewal_id, workstation_id, token_id, role, assignee_id, title, instruction,
+    if_ignored, needs, values, secret, due_at)
+  values (p_task->>'kind', p_renewal, (p_task->>'workstation')::bigint, (p_task->>'token')::bigint,
+    (p_task->>'role')::person_role, (p_task->>'assignee')::bigint, p_task->>'title', p_task->>'instruction',
+    p_task->>'if_ignored', coalesce(p_task->'needs', '[]'), coalesce(p_task->'values', '{}'),
+    p_task->>'secret', (p_task->>'due_at')::timestamptz)
+  on conflict (kind, renewal_id) where state = 'open' and renewal_id is not null
+  do update set values = excluded.values, secret = excluded.secret, instruction = excluded.instruction,
+    title = excluded.title, due_at = excluded.due_at;
+end $$;
+
+create function tasks_close(p_renewal bigint, p_kinds text[], p_state text) returns void language sql as $$
+  update tasks set state = p_state, secret = null, closed_at = clock_timestamp()
+  where renewal_id = p_renewal and kind = any (p_kinds) and state = 'open'
+$$;
+
+-- ---------------------------------------------------------------- effects
+
+-- Make the intent of an outside effect durable, or find the one that a crash left unsettled.  Every gate
+-- is checked here, in the transaction that records the intent.
+create function effect_intend(p_id bigint, p_epoch bigint, p_op text, p_attempt int, p_key text, p_spends boolean)
+returns table (attempt int, existed boolean) language plpgsql as $$
+declare r renewals; v_unit bigint; v_alert text;
+begin
+  r := renewal_fenced(p_id, p_epoch);
+  select unit_id into v_unit from certificate_sets where id = r.set_id;
+  if is_held(v_unit) then
+    raise exception 'held: no effect may start (xuqi hold list)' using errcode = 'XQ409';
+  end if;
+  if r.spend_approval is null then
+    raise exception 'renewal % has no valid spend approval', p_id using errcode = 'XQ403';
+  end if;
+  select alert into v_alert from ca_facts where ca = 'gateway';
+  if p_spends and v_alert is not null then
+    raise exception '%', v_alert using errcode = 'XQ409';
+  end if;
+  return query update effects e set asked = e.asked + 1
+    where e.renewal_id = p_id and e.op = p_op and e.settled_at is null returning e.attempt, true;
+  if not found then
+    insert into effects (renewal_id, op, attempt, key) values (p_id, p_op, p_attempt, p_key);
+    return query select p_attempt, false;
+  end if;
+end $$;
+
+-- ---------------------------------------------------------------- the conclusion of one step
+
+create function conclude_settle(p_id bigint, p_doc jsonb) returns void language sql as $$
+  update effects set settled_at = clock_timestamp(), outcome = p_doc->>'outcome', answer = p_doc->'answer'
+  where renewal_id = p_id and op = p_doc->>'op' and settled_at is null
+$$;
+
+create function conclude_order(p_id bigint, p_doc jsonb) returns void language plpgsql as $$
+declare v_order bigint;
+begin
+  if exists (select from dues where renewal_id = p_id) then
+    return; -- one payable order per renewal, ever
+  end if;
+  insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen)
+  values (p_doc->>'reference', p_doc->>'payer_account', p_doc->>'payer_name', p_doc->>'payee_name',
+    p_doc->>'payee_account', p_doc->>'payee_bank', (p_doc->>'amount_fen')::bigint)
+  returning id into v_order;
+  insert into dues (renewal_id, order_id, amount_fen) values (p_id, v_order, (p_doc->>'amount_fen')::bigint);
+end $$;
+
+create function conclude_install(p_id bigint, p_doc jsonb) returns void language plpgsql as $$
+begin
+  insert into install_orders (renewal_id, token_id, body)
+  values (p_id, (p_doc->>'token')::bigint, p_doc->'body')
+  on conflict (renewal_id) where state <> 'closed' do nothing;
+end $$;
+
+create function conclude_invoice(p_id bigint, p_doc jsonb) returns void language sql as $$
+  insert into invoices (renewal_id, number, total_fen, buyer, buyer_tax_id, seller, email, state, sent_at, document, format, sha256)
+  values (p_id, p_doc->>'number', (p_doc->>'total_fen')::bigint, p_doc->>'buyer', p_doc->>'buyer_tax_id',
+    p_doc->>'seller', p_doc->>'email', p_doc->>'state', (p_doc->>'sent_at')::timestamptz,
+    decode(p_doc->>'document_b64', 'base64'), p_doc->>'format',
+    encode(sha256(decode(p_doc->>'document_b64', 'base64')), 'hex'))
+  on conflict (number) do nothing
+$$;
+
+-- The plan of the campaign with this renewal's new price; its digest changes with it, so the spend gate
+-- of this renewal is open again.  The old digest guards against a plan that changed meanwhile.
+create function conclude_reprice(p_id bigint, p_campaign bigint, p_doc jsonb) returns void language plpgsql as $$
+begin
+  update campaigns set plan = p_doc->'plan', digest = p_doc->>'digest'
+  where id = p_campaign and digest = p_doc->>'old_digest';
+  if not found then
+    raise exception 'the plan of campaign % changed meanwhile', p_campaign using errcode = 'XQ409';
+  end if;
+  update renewals set spend_approval = null, approved_fen = (p_doc->>'price_fen')::bigint, quoted_fen = null,
+    term_years = (p_doc->>'term_years')::int
+  where id = p_id;
+end $$;
+
+-- Close the books on one step of one renewal, atomically: settle the effect, keep what the CA said, open
+-- and close tasks, and either move or wait.  DOC's members are all optional; a wait without a move gives
+-- the lease back.
+create function renewal_conclude(p_id bigint, p_epoch bigint, p_by text, p_doc jsonb) returns void
+language plpgsql as $$
+declare r renewals; t jsonb;
+begin
+  r := renewal_fenced(p_id, p_epoch);
+  if p_doc ? 'settle' then perform conclude_settle(p_id, p_doc->'settle'); end if;
+  if p_doc ? 'facts' then update renewals set facts = facts || (p_doc->'facts') where id = p_id; end if;
+  if p_doc ? 'quoted_fen' then update renewals set quoted_fen = (p_doc->>'quoted_fen')::bigint where id = p_id; end if;
+  if p_doc ? 'kind' then update renewals set kind = (p_doc->>'kind')::renewal_kind where id = p_id; end if;
+  if p_doc ? 'client_ref' then update renewals set client_ref = p_doc->>'client_ref' where id = p_id; end if;
+  if p_doc ? 'close_tasks' then
+    perform tasks_close(p_id, array(select jsonb_array_elements_text(p_doc->'close_tasks')), 'done');
+  end if;
+  for t in select jsonb_array_elements(p_doc->'open_tasks') loop
+    perform task_open(p_id, t);
+  end loop;
+  if p_doc ? 'order' then perform conclude_order(p_id, p_doc->'order'); end if;
+  if p_doc ? 'install' then perform conclude_install(p_id, p_doc->'install'); end if;
+  if p_doc ? 'close_install' then
+    update install_orders set state = 'closed' where renewal_id = p_id and state = 'reported';
+    -- the next token of this workstation has its turn
+    perform renewals_wake(array(
+      select o.renewal_id from install_orders o join tokens t1 on t1.id = o.token_id
+      join certificate_sets s on s.id = r.set_id join tokens t2 on t2.id = s.token_id
+      where o.state = 'queued' and t1.workstation_id = t2.workstation_id));
+  end if;
+  if p_doc ? 'requeue_install' then
+    update install_orders set state = 'queued', outcome = null where renewal_id = p_id and state = 'reported';
+  end if;
+  if p_doc ? 'invoice' then perform conclude_invoice(p_id, p_doc->'invoice'); end if;
+  if p_doc ? 'reprice' then perform conclude_reprice(p_id, r.campaign_id, p_doc->'reprice'); end if;
+  if p_doc ? 'note' then
+    insert into journal (renewal_id, event, by, text) values (p_id, p_doc->'note'->>'event', p_by, p_doc->'note'->>'text');
+  end if;
+  if p_doc ? 'move' then
+    perform renewal_move(p_id, p_doc->'move'->>'event', p_doc->'move'->>'to', p_by, p_doc->'move'->>'text');
+    if p_doc ? 'wait' then -- the new state begins with a pause
+      update renewals set blocked_reason = p_doc->'wait'->>'reason',
+        due_at = clock_timestamp() + make_interval(secs => (p_doc->'wait'->>'seconds')::double precision)
+      where id = p_id;
+    end if;
+  else
+    perform renewal_rest(p_id, p_doc->'wait');
+  end if;
+end $$;
+
+-- Give the lease back and say until when, why, and after which error; a wake-up that came meanwhile wins.
+create function renewal_rest(p_id bigint, p_wait jsonb) returns void language sql as $$
+  update renewals set claimed_until = null,
+    attempts = case when p_wait->>'error' is null then 0 else attempts + 1 end,
+    blocked_reason = p_wait->>'reason', last_error = p_wait->>'error',
+    due_at = case when woken_at > claimed_at then clock_timestamp()
+                  else clock_timestamp() + make_interval(secs => (p_wait->>'seconds')::double precision) end
+  where id = p_id
+$$;
+
+-- ---------------------------------------------------------------- the spend gate opens
+
+-- Start what is approved and due: the renewals of running campaigns whose spend approval stands.
+create function campaigns_start(p_limit int) returns int language plpgsql as $$
+declare v_count int := 0; v_id bigint;
+begin
+  for v_id in
+    select r.id from renewals r join campaigns c on c.id = r.campaign_id join certificate_sets s on s.id = r.set_id
+    where r.state = 'awaiting_approval' and c.status = 'running' and c.start_at <= now()
+      and r.spend_approval is not null and not is_held(s.unit_id)
+    order by s.not_after, r.id limit p_limit for update of r skip locked
+  loop
+    perform renewal_move(v_id, 'spend_approved', 'binding', 'xuqid', 'approved, and the campaign runs');
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;
+
+-- ---------------------------------------------------------------- PIN permits
+
+-- Commit one use of a stored PIN before it is handed out.  The same reference gets the same permit again.
+create function pin_permit(p_agent bigint, p_order bigint, p_ref text, p_serial text) returns timestamptz
+language plpgsql as $$
+declare o install_orders; t tokens; r renewals; v_until timestamptz; v_unit bigint;
+begin
+  select * into o from install_orders where id = p_order and offered_to = p_agent for update;
+  if not found then
+    raise exception 'order % is not this agent''s', p_order using errcode = 'XQ404';
+  end if;
+  select * into t from tokens where id = o.token_id for update;
+  if t.serial <> p_serial then
+    raise exception 'order % is for token %, not %', p_order, t.serial, p_serial using errcode = 'XQ409';
+  end if;
+  select expires_at into v_until from pin_attempts
+    where permit_ref = p_ref and order_id = p_order and outcome is null and cleared_at is null;
+  if found then
+    return v_until;
+  end if;
+  if o.state <> 'offered' then
+    raise exception 'order % is % and takes no permit', p_order, o.state using errcode = 'XQ409';
+  end if;
+  select * into r from renewals where id = o.renewal_id for update;
+  select unit_id into v_unit from certificate_sets where id = r.set_id;
+  if r.touch_approval is null or is_held(v_unit) then
+    raise exception 'renewal % may not touch its token now: touch approval missing or held', r.id using errcode = 'XQ409';
+  end if;
+  if exists (select from pin_attempts a where a.token_id = t.id and a.cleared_at is null
+             and (a.outcome is null or a.outcome in ('incorrect', 'unsure'))) then
+    raise exception 'the stored PIN of token % is barred: an earlier attempt failed or has no known result; a person must clear it', p_serial
+      using errcode = 'XQ409';
+  end if;
+  insert into pin_attempts (token_id, order_id, permit_ref, expires_at)
+    values (t.id, o.id, p_ref, now() + interval '10 minutes') returning expires_at into v_until;
+  update install_orders set state = 'permitted' where id = o.id;
+  insert into journal (renewal_id, event, by, text)
+    values (r.id, 'pin_permitted', 'agent:' || p_agent, 'one use of the stored PIN of token ' || p_serial);
+  perform renewals_wake(array[r.id]);
+  return v_until;
+end $$;
+
+-- Record what an agent did with an order; the same result again changes nothing.
+create function install_result(p_agent bigint, p_order bigint, p_doc jsonb) returns void language plpgsql as $$
+declare o install_orders; v_pin text;
+begin
+  select * into o from install_orders where id = p_order and offered_to = p_agent for update;
+  if not found then
+    raise exception 'order % is not this agent''s', p_order using errcode = 'XQ404';
+  end if;
+  v_pin := case when not coalesce((p_doc->>'login_attempted')::boolean, false) then 'not_used'
+                when p_doc->>'outcome' = 'pin_incorrect' then 'incorrect'
+                when p_doc->>'outcome' = 'pin_unsure' then 'unsure' else 'accepted' end;
+  update pin_attempts set outcome = v_pin, reported_at = clock_timestamp()
+    where order_id = p_order and permit_ref = p_doc->>'permit_ref' and outcome is null;
+  if o.state in ('offered', 'permitted') then
+    update install_orders set state = 'reported', outcome = p_doc->>'outcome', result = p_doc,
+      reported_at = clock_timestamp() where id = p_order;
+    insert into journal (renewal_id, event, by, text) values (o.renewal_id, 'install_reported_by_agent',
+      'agent:' || p_agent, (p_doc->>'outcome') || coalesce(': ' || (p_doc->>'error'), ''));
+    perform renewals_wake(array[o.renewal_id]);
+  end if;
+end $$;

@@ -1,0 +1,42 @@
+# Unit tests: tests/unit/NAME_test.c is one cmocka program that may link every layer.
+file(GLOB UNIT_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*_test.c)
+set(AGENT_TESTS ${UNIT_TESTS})
+list(FILTER AGENT_TESTS INCLUDE REGEX "/agent_[a-z_]*\\.c$")
+list(FILTER UNIT_TESTS EXCLUDE REGEX "/agent_[a-z_]*\\.c$")
+foreach(source ${UNIT_TESTS})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE api cli simulator agent_token PkgConfig::CMOCKA)
+  target_compile_definitions(${name} PRIVATE XUQI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_options(${name} PRIVATE -Wno-missing-prototypes -Wno-cast-align)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+endforeach()
+
+# Tests of the agent run its real programs on SoftHSM tokens; agent_bench.c is their workstation.
+add_library(agent_bench STATIC ${CMAKE_SOURCE_DIR}/tests/unit/agent_bench.c)
+target_link_libraries(agent_bench PUBLIC agent_token PkgConfig::CMOCKA)
+target_compile_definitions(agent_bench PUBLIC
+  XUQI_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}" XUQI_P11LOG="$<TARGET_FILE:p11log>")
+target_compile_options(agent_bench PUBLIC -Wno-missing-prototypes -Wno-cast-align)
+foreach(source ${AGENT_TESTS})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE agent_bench)
+  add_dependencies(${name} xuqi-agent xuqi-agent-link xuqi-agent-inventory xuqi-agent-install
+                   xuqi-make-token p11log)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
+endforeach()
+
+# Fuzzers: tests/fuzz/NAME_fuzz.c, one per parser of foreign bytes.
+if(XUQI_FUZZ)
+  file(GLOB FUZZERS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.c)
+  foreach(source ${FUZZERS})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE domain formats agent_token)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
+  endforeach()
+endif()
