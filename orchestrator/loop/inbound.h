@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP/1.1 listener (evhttp) with the limits that stock evhttp lacks: header and body size, a
+/* An HTTP/1.1 listener with the limits that stock evhttp lacks: header and body size, a
  * deadline for the whole request, caps on connections in all and per address, a reserved descriptor,
  * exact Transfer-Encoding, optional mutual TLS.  Routes are a table; every request is answered
  * exactly once, also when its client has gone. */
@@ -35,10 +35,11 @@ struct inbound_options {
 	/* TLS (1.2 or newer) when both are set; ca_file asks the client for a certificate that it
 	 * verifies (a client without one is let through: request_peer tells). */
 	const char *cert_file, *key_file, *ca_file;
-	size_t header_max;              /* bytes of all header lines; 431 beyond */
-	unsigned connections_max;       /* in all */
+	size_t header_max;        /* bytes of all header lines; 431 beyond */
+	unsigned connections_max; /* in all */
 	unsigned connections_per_address;
-	unsigned request_deadline_s; /* from the connection's first or last answered byte to a whole request */
+	unsigned
+		request_deadline_s; /* from the connection's first or last answered byte to a whole request */
 };
 
 struct inbound *inbound_new(
@@ -73,7 +74,8 @@ void request_reply(struct request *request, int status, const char *content_type
 	size_t len);
 void request_reply_json(struct request *request, int status, const json_t *body);
 /* RFC 9457 problem details: {type, title, status, code, detail}. */
-void request_reply_problem(struct request *request, int status, const char *code, const char *detail);
+void request_reply_problem(
+	struct request *request, int status, const char *code, const char *detail);
 /* The problem that FAULT stands for: INPUT 400, DENIED 403, ABSENT 404, CONFLICT 409, REFUSED 422,
  * LATER 503, UNSURE 503, others 500. */
 void request_reply_fault(struct request *request, const struct fault *fault);

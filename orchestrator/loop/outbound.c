@@ -37,6 +37,7 @@ struct outbound {
 	struct event *reap; /* finished calls are told from the loop, not from inside libcurl */
 	unsigned timeout_ms;
 	bool allow_plain_loopback;
+	unsigned running;
 	TAILQ_HEAD(, call) calls;
 };
 
@@ -44,7 +45,6 @@ struct outbound {
 
 static void call_free(struct call *call)
 {
-	TAILQ_REMOVE(&call->outbound->calls, call, entry);
 	curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
 	text_done(&call->answer);
@@ -57,6 +57,8 @@ static void call_free(struct call *call)
 static void call_end(struct call *call, struct reply *reply)
 {
 	struct flow *flow = call->flow;
+	TAILQ_REMOVE(&call->outbound->calls, call, entry);
+	call->outbound->running--;
 	call_free(call);
 	flow_resume_reply(flow, reply);
 }
@@ -228,6 +230,7 @@ static struct call *call_new(
 		memcpy(call->body, request->body, request->body_len);
 	text_init(&call->answer, request->answer_max > 0 ? request->answer_max : ANSWER_USUAL);
 	text_init(&call->answer_headers, HEADERS_MOST);
+	outbound->running++;
 	TAILQ_INSERT_HEAD(&outbound->calls, call, entry);
 	return call;
 }
@@ -355,20 +358,22 @@ struct outbound *outbound_new(
 	return NULL;
 }
 
+static void give_up(struct outbound *outbound)
+{
+	struct call *call = TAILQ_FIRST(&outbound->calls);
+	struct reply reply = { 0 };
+	(void)fault_set(&reply.fault, FAULT_UNSURE, "the call was given up: we are stopping");
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
+	(void)curl_multi_remove_handle(outbound->multi, call->easy);
+	call_end(call, &reply);
+}
+
 void outbound_free(struct outbound *outbound)
 {
 	if (outbound == NULL)
 		return;
-	for (;;) {
-		struct call *call = TAILQ_FIRST(&outbound->calls);
-		struct reply reply = { 0 };
-		if (call == NULL)
-			break;
-		(void)fault_set(
-			&reply.fault, FAULT_UNSURE, "the call was given up: we are stopping");
-		(void)curl_multi_remove_handle(outbound->multi, call->easy);
-		call_end(call, &reply);
-	}
+	while (outbound->running > 0)
+		give_up(outbound);
 	(void)curl_multi_cleanup(outbound->multi);
 	if (outbound->timer != NULL)
 		event_free(outbound->timer);
