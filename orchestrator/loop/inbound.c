@@ -39,7 +39,7 @@ enum connection_state {
 };
 
 struct inbound_connection {
-	TAILQ_ENTRY(connection_in) entry;
+	TAILQ_ENTRY(inbound_connection) entry;
 	struct inbound *inbound;
 	struct bufferevent *stream;
 	struct event *deadline;
@@ -52,7 +52,7 @@ struct inbound_connection {
 	char address[INBOUND_ADDRESS];
 };
 
-TAILQ_HEAD(connection_list, connection_in);
+TAILQ_HEAD(connection_list, inbound_connection);
 TAILQ_HEAD(request_list, request);
 
 struct inbound {
