@@ -79,7 +79,7 @@ child_lives() { [ -s "$DIR/run/$1" ] && ! flock -n "$DIR/run/$1" true; }
 # Signal the child NAME by its process id, or with a leading - its whole session's group.
 child_signal() {
 	local name=$1 signal=$2 group=${3:-} id
-	read -r id <"$DIR/run/$name" && kill "-$signal" -- "$group$id" 2>/dev/null
+	[ -s "$DIR/run/$name" ] && read -r id <"$DIR/run/$name" && kill "-$signal" -- "$group$id" 2>/dev/null
 }
 
 # False, with a message, when a started child has ended by itself.

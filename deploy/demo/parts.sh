@@ -54,6 +54,18 @@ parts_xuqid_settings() {
 		  ca_file: "$(sim_said ca)"
 		  key_id: "demo"
 		  secret_file: "$DIR/secrets/gateway"
+		payee:
+		  name: "广东省电子商务认证有限公司"
+		  account: "44050158010109666888"
+		  bank: "中国建设银行股份有限公司广州东山支行"
+		pacing: # seconds, for a demonstration
+		  poll_first_seconds: 1
+		  poll_max_seconds: 2
+		  verify_seconds: 2
+		  retry_first_seconds: 1
+		  retry_max_seconds: 2
+		  meta_seconds: 5
+		  lease_seconds: 10
 	YAML
 }
 
@@ -87,7 +99,7 @@ parts_env() {
 		done
 	} >"$DIR/env"
 	jq -n --arg control "$SIM_CONTROL" --arg agents "https://127.0.0.1:$(setting agents port)" \
-		--arg agent_ca "$DIR/xuqid/agent_ca.pem" '{$control, $agents, $agent_ca}' >"$DIR/settings/demo.json"
+		--arg agent_ca "$DIR/xuqid/agent-ca.pem" '{$control, $agents, $agent_ca}' >"$DIR/settings/demo.json"
 }
 
 parts_start_servers() {
@@ -105,7 +117,7 @@ parts_agent_settings() { # WORKSTATION
 		# Written by deploy/quickstart.
 		server:
 		  url: "https://127.0.0.1:$(setting agents port)"
-		  ca_file: "$DIR/xuqid/agent_ca.pem"
+		  ca_file: "$DIR/xuqid/agent-ca.pem"
 		state_dir: "$DIR/agents/$1"
 		lock_file: "$DIR/agents/$1/token.lock"
 		client:
