@@ -170,17 +170,17 @@ static bool place_csv(const struct placing *p)
 }
 
 /* NULL with a fault if the file cannot be used. */
-static char *read_base64(const char *path, struct fault *fault)
+static char *read_base64(const char *path, size_t max, struct fault *fault)
 {
 	size_t len;
-	OWNED char *bytes = file_read(path, CALL_FILE_MAX, &len, fault);
+	OWNED char *bytes = file_read(path, max, &len, fault);
 
 	return bytes == NULL ? NULL : base64_encode(bytes, len);
 }
 
 static bool place_statement(const struct placing *p)
 {
-	OWNED char *data = read_base64(p->value, p->fault);
+	OWNED char *data = read_base64(p->value, CALL_STATEMENT_MAX, p->fault);
 
 	if (data == NULL)
 		return false;
@@ -208,7 +208,7 @@ static const char *media_type(const char *name)
 
 static bool place_attach(const struct placing *p)
 {
-	OWNED char *data = read_base64(p->value, p->fault);
+	OWNED char *data = read_base64(p->value, CALL_ATTACHMENT_MAX, p->fault);
 
 	if (data == NULL)
 		return false;

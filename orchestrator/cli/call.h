@@ -11,7 +11,8 @@
 enum {
 	CALL_PATH_MAX = 4096,
 	CALL_POLICY_MAX = 256 * 1024,
-	CALL_FILE_MAX = 4 * 1024 * 1024, /* a statement or all attachments: base64 adds a third */
+	CALL_ATTACHMENT_MAX = 8 * 1024 * 1024, /* one; the server limits all of them together */
+	CALL_STATEMENT_MAX = 64 * 1024 * 1024,
 	CALL_JSON_MAX = 1024 * 1024
 };
 

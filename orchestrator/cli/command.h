@@ -48,7 +48,8 @@ enum {
 	COMMAND_COMMIT = 2, /* a dry run without --commit */
 };
 
-struct invocation;
+/* The server that is meant when none is named: the default of people.address and people.port. */
+#define XUQI_URL_DEFAULT "http://127.0.0.1:8470"
 
 struct command {
 	const char *noun;

@@ -58,15 +58,13 @@ static const char *setting(const struct run *run, const char *option, const char
 static bool connect_to_server(struct run *run)
 {
 	char warning[FAULT_TEXT_MAX];
+	const char *url = setting(run, "--url", "XUQI_URL");
 	const struct remote_settings settings = {
-		.url = setting(run, "--url", "XUQI_URL"),
+		.url = url != NULL ? url : XUQI_URL_DEFAULT,
 		.token_file = setting(run, "--token-file", "XUQI_TOKEN_FILE"),
 		.ca_file = setting(run, "--ca-file", "XUQI_CA_FILE"),
 	};
 
-	if (settings.url == NULL)
-		return fault_set(&run->fault, FAULT_INPUT,
-			"which server? give --url https://HOST:PORT or set XUQI_URL");
 	run->remote = remote_open(&settings, warning, &run->fault);
 	if (run->remote != NULL && *warning != '\0')
 		(void)fprintf(stderr, "xuqi: warning: %s\n", warning);

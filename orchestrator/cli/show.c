@@ -17,7 +17,7 @@ static const struct {
 	const char *key, *columns;
 } show_lists[] = {
 	{ "timeline", "at event from to by text" },
-	{ "approvals", "gate by at digest" },
+	{ "approvals", "gate by at valid" },
 	{ "errors", "row column text" },
 	{ "differences", "row holder service column from to" },
 };

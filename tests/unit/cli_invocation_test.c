@@ -175,8 +175,8 @@ static void words_behind_two_dashes_are_no_options(void **state)
 static void queries_and_paths_are_encoded(void **state)
 {
 	(void)state;
-	assert_call("xuqi renewal list --campaign 3 --blocked --unit 财&务", "GET",
-		"/v1/renewals?campaign=3&blocked=true&unit=%E8%B4%A2%26%E5%8A%A1", NULL);
+	assert_call("xuqi renewal list --campaign 3 --blocked pin --unit 财&务", "GET",
+		"/v1/renewals?campaign=3&blocked=pin&unit=%E8%B4%A2%26%E5%8A%A1", NULL);
 	assert_call("xuqi renewal show 0A/../b?c", "GET", "/v1/renewals/0A%2F..%2Fb%3Fc", NULL);
 }
 

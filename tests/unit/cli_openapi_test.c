@@ -189,10 +189,6 @@ static void a_list_is_where_there_are_pages(void **state)
 static const struct yaml_node *row_schema(const struct command *command)
 {
 	const struct yaml_node *properties = member(answer(operation(command)), "properties");
-	const struct yaml_node *campaign = yaml_find(properties, "campaign");
-
-	if (campaign != NULL)
-		properties = member(reference(campaign), "properties");
 	const struct yaml_node *rows = yaml_find(properties, "items");
 
 	if (rows == NULL)

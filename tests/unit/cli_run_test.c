@@ -278,12 +278,12 @@ static void a_dry_run_says_so(void **state)
 	(void)state;
 	bench_init(&bench);
 	bench_run(&bench, "match confirm 4",
-		ANSWERS({ 200, "{\"committed\":false,\"match\":{\"id\":4}}" }));
+		ANSWERS({ 200, "{\"committed\":false,\"match\":\"4\"}" }));
 	assert_has(bench.asked, "{\"commit\":false}");
 	assert_has(bench.said, "dry run: nothing changed; add --commit");
 	assert_null(strstr(bench.said, "next:"));
 	bench_run(&bench, "match confirm 4 --commit",
-		ANSWERS({ 200, "{\"committed\":true,\"match\":{\"id\":4}}" }));
+		ANSWERS({ 200, "{\"committed\":true,\"match\":\"4\"}" }));
 	assert_has(bench.asked, "{\"commit\":true}");
 	assert_has(bench.said, "next: xuqi match release 4 --commit");
 	assert_null(strstr(bench.said, "dry run"));
@@ -501,7 +501,6 @@ static void a_token_is_never_sent_in_clear_to_another_machine(void **state)
 	assert_not_sent("http://ca.example.com", "", "in clear");
 	assert_not_sent("http://127.0.0.1.example.com", "", "in clear");
 	assert_not_sent("ftp://127.0.0.1", "", "in clear");
-	assert_not_sent("", "", "which server?");
 	assert_not_sent("https://127.0.0.1:1", "/nowhere/token", "/nowhere/token");
 	assert_not_sent("https://127.0.0.1:1", "/etc/passwd", "no file of a token");
 }
