@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "common/utf8.h"
 #include "orchestrator/formats/statement_header.h"
 
 enum { KEY_MAX = 96, JOINED_PER_ROW = 32 /* separators between joined cells */ };
@@ -97,17 +98,18 @@ static bool read_account(
 static const char no_time[] =
 	"is no date or time that banks write: the row is damaged; export the statement again";
 
-/* The day from its own column, with the time of day from another if there is one. */
+/* The day from its own column, with the time of day from another if there is one.  The day of booking
+ * stands in only where the file has no other column of time: it may be a later day. */
 static bool combine_paid_at(
 	struct reader *reader, struct statement_row *out, size_t row, const struct value_time *time)
 {
-	enum statement_column kind =
-		reader->header.column[COLUMN_DAY] != COLUMN_NONE ? COLUMN_DAY : COLUMN_BOOKED;
+	const int *column = reader->header.column;
+	enum statement_column kind = column[COLUMN_DAY] != COLUMN_NONE ? COLUMN_DAY
+		: column[COLUMN_TIME] != COLUMN_NONE                   ? COLUMN_TIME
+								       : COLUMN_BOOKED;
 	char *cell = value_trim(cell_of(reader, row, kind));
 	struct value_time day = { 0 };
 
-	if (reader->header.column[kind] == COLUMN_NONE)
-		return fail_cell(reader, row, COLUMN_TIME, no_time);
 	if (value_time(&day, cell) != VALUE_READ || !day.has_day)
 		return fail_cell(reader, row, kind, no_time);
 	out->paid_at_raw = cell;
@@ -417,16 +419,36 @@ static char *find_colon(char *text, char **behind)
 	return colon;
 }
 
+/* The last blank of any width in TEXT in front of END and behind some word; NULL if there is none. */
+static char *last_blank(char *text, const char *end)
+{
+	bool has_word = false;
+	char *found = NULL;
+
+	while (text < end) {
+		uint32_t code = 0;
+		size_t len = utf8_next_z(&code, text);
+		if (!utf8_is_blank(code))
+			has_word = true;
+		else if (has_word)
+			found = text;
+		text += len;
+	}
+	return found;
+}
+
 /* Cut VALUE where the key of a next pair in the same cell begins; that key, or NULL. */
 static char *cut_next_pair(char *value)
 {
 	char *behind = NULL, *colon = find_colon(value, &behind);
-	char *blank = colon == NULL ? NULL : memrchr(value, ' ', (size_t)(colon - value));
+	char *blank = colon == NULL ? NULL : last_blank(value, colon);
+	uint32_t code = 0;
 
-	if (blank == NULL || value_trim(value)[0] == '\0')
+	if (blank == NULL)
 		return NULL;
+	char *key = blank + utf8_next_z(&code, blank);
 	*blank = '\0';
-	return blank + 1;
+	return key;
 }
 
 /* `户名：某公司  币种：人民币` in one cell, or `户名：` with its value in the next. */
