@@ -63,8 +63,7 @@ static const struct token_word consent_words[] = {
 
 static bool misplaced(const struct yaml_node *node, const char *what, struct fault *fault)
 {
-	return fault_set(
-		fault, FAULT_INPUT, "line %zu, column %zu: %s", node->line, node->column, what);
+	return settings_refuse(node, fault, "%s", what);
 }
 
 static char **word_place(
@@ -151,7 +150,7 @@ static bool read_tokens(void *into, const char *path, const void *yaml_node, str
 	const struct yaml_node *list = yaml_node;
 
 	if (!text_equal(path, "tokens"))
-		return misplaced(list, "a list is not known here", fault);
+		return fault_set(fault, FAULT_ABSENT, "not a list of the agent's");
 	if (list->kind != YAML_SEQUENCE)
 		return misplaced(list, "tokens is a list", fault);
 	settings->tokens = zalloc(AGENT_TOKENS_MAX, sizeof(*settings->tokens));

@@ -78,6 +78,30 @@ static void remove_tree(const char *path)
 	(void)rmdir(path);
 }
 
+static void copy_tree(const char *from, const char *to)
+{
+	DIR *dir = opendir(from);
+	struct fault fault = { 0 };
+
+	if (dir == NULL) {
+		size_t len = 0;
+		OWNED char *bytes = file_read(from, 1024 * 1024, &len, &fault);
+
+		assert_non_null(bytes);
+		assert_true(file_write(to, bytes, len, 0600, &fault));
+		return;
+	}
+	assert_int_equal(mkdir(to, 0700), 0);
+	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+		OWNED char *inner = file_join(from, entry->d_name);
+		OWNED char *copy = file_join(to, entry->d_name);
+
+		if (!text_equal(entry->d_name, ".") && !text_equal(entry->d_name, ".."))
+			copy_tree(inner, copy);
+	}
+	(void)closedir(dir);
+}
+
 /* ---- the PKI ---------------------------------------------------------------------------------- */
 
 static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -384,6 +408,17 @@ void bench_plug(const struct bench *bench)
 {
 	remove_tree(bench_path(bench, "tokens"));
 	assert_int_equal(rename(bench_path(bench, "drawer"), bench_path(bench, "tokens")), 0);
+}
+
+void bench_keep(const struct bench *bench)
+{
+	copy_tree(bench_path(bench, "tokens"), bench_path(bench, "kept"));
+}
+
+void bench_restore(const struct bench *bench)
+{
+	remove_tree(bench_path(bench, "tokens"));
+	copy_tree(bench_path(bench, "kept"), bench_path(bench, "tokens"));
 }
 
 /* ---- orders ----------------------------------------------------------------------------------- */

@@ -55,6 +55,10 @@ void bench_token_done(struct bench_token *token);
 void bench_unplug(const struct bench *bench);
 void bench_plug(const struct bench *bench);
 
+/* Remember what the token holds now, and go back to it. */
+void bench_keep(const struct bench *bench);
+void bench_restore(const struct bench *bench);
+
 /* A certificate for the key of LIKE, with its subject, valid DAYS from now. */
 X509 *bench_renew(struct bench *bench, X509 *like, int days);
 /* Leave an order ID to renew TOKEN in the state directory; token->renewed is what it holds. */
