@@ -139,6 +139,12 @@ static const struct field *out_field(const struct run *run)
 	return NULL;
 }
 
+/* Not a dry run, and there was something to do. */
+static bool was_done(const struct run *run)
+{
+	return is_real(run) && !json_is_false(json_object_get(run->answer.body, "committed"));
+}
+
 /* Where the person wants it, or NULL. */
 static const char *out_path(const struct run *run)
 {
@@ -166,7 +172,7 @@ static bool keep_out(struct run *run)
 	const char *path = out_path(run);
 	const char *content = field != NULL ? json_peek_text(run->answer.body, field->key) : NULL;
 
-	if (field == NULL || path == NULL || !is_real(run))
+	if (field == NULL || path == NULL || !was_done(run))
 		return true;
 	if (content == NULL)
 		return fault_set(&run->fault, FAULT_REFUSED, "the answer has no %s to write to %s",
@@ -233,6 +239,10 @@ char *run_fill(const char *line, const json_t *answer)
 
 static void say_next(const struct run *run)
 {
+	if (is_real(run) && !was_done(run))
+		(void)fputs("xuqi: there was nothing to do\n", stderr);
+	if (!was_done(run) && out_path(run) != NULL)
+		(void)fprintf(stderr, "xuqi: %s is not written\n", out_path(run));
 	if (!is_real(run)) {
 		(void)fputs("dry run: nothing changed; add --commit\n", stderr);
 		if (out_path(run) != NULL)
@@ -240,7 +250,7 @@ static void say_next(const struct run *run)
 				stderr, "xuqi: %s is not written by a dry run\n", out_path(run));
 		return;
 	}
-	if (run->command->next == NULL || invocation_wants_json(run->invocation))
+	if (!was_done(run) || run->command->next == NULL || invocation_wants_json(run->invocation))
 		return;
 	OWNED char *next = run_fill(run->command->next, run->answer.body);
 

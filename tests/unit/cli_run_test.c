@@ -408,7 +408,23 @@ static void a_dry_run_writes_no_file_for_the_bank(void **state)
 	sha256_hex(digest, "a\r\n", 3);
 	export_with(&bench, "", digest);
 	assert_int_equal(access(bench.file, F_OK), -1);
-	assert_has(bench.said, "is not written by a dry run");
+	assert_has(bench.said, "is not written");
+}
+
+static void an_export_of_nothing_writes_nothing(void **state)
+{
+	BENCH bench;
+
+	(void)state;
+	bench_init(&bench);
+	OWNED char *command = text_dupf("payment export --commit --out %s", bench.file);
+
+	bench_run(&bench, command,
+		ANSWERS({ 200,
+			"{\"committed\":false,\"file\":null,\"count\":0,\"csv\":\"a\\r\\n\"}" }));
+	assert_int_equal(access(bench.file, F_OK), -1);
+	assert_has(bench.said, "nothing to do");
+	assert_int_equal(bench.status, CLI_OK);
 }
 
 static void a_secret_that_goes_to_a_file_is_not_shown(void **state)
@@ -525,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_list_with_errors_is_not_sent),
 		cmocka_unit_test(a_banks_file_is_written_for_its_owner_if_its_digest_is_right),
 		cmocka_unit_test(a_dry_run_writes_no_file_for_the_bank),
+		cmocka_unit_test(an_export_of_nothing_writes_nothing),
 		cmocka_unit_test(a_secret_that_goes_to_a_file_is_not_shown),
 		cmocka_unit_test(a_doctor_that_finds_a_failure_fails),
 		cmocka_unit_test(a_lost_answer_to_an_act_is_not_called_a_failure),
