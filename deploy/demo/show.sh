@@ -78,7 +78,7 @@ show_progress() {
 			note "quickstart: the campaign has not settled within $1 s"
 			return 1
 		fi
-		sleep 0.4
+		sleep 0.5
 	done
 	return 1
 }
@@ -93,14 +93,14 @@ show_result_row() {
 		def pad(n): tostring | . + " " * ([n - length, 0] | max);
 		"\($head) \(.not_after[0:10])  \((.new_not_after // "-")[0:10] | pad(10))  " +
 		"\((.payment.reference // "-") | pad(12))  \((.invoice_number // "-") | pad(20))  " +
-		"\(.pin_tries | pad(4))  \($why | pad(6))  \($service)"'
+		"\(.pin_tries | pad(5))  \($why | pad(6))  \($service)"'
 }
 
 show_result() {
 	local token workstation state verdict why id service
 	say ""
-	printf '%-8s %-5s %-8s %-10s  %-10s  %-12s  %-20s  %-4s  %-6s  %s\n' \
-		token ws result was new reference invoice PINs waits service
+	printf '%-8s %-5s %-8s %-10s  %-10s  %-12s  %-20s  %-5s  %-6s  %s\n' \
+		token ws result was new reference invoice tries waits service
 	while IFS=$'\t' read -r token workstation state verdict why id service; do
 		show_result_row "$token" "$workstation" "$state" "$verdict" "$why" "$id" "$service"
 	done <"$DIR/work/rows"
@@ -109,19 +109,31 @@ show_result() {
 show_next() {
 	local waiting
 	waiting=$(awk -F '\t' '$4 == "waiting" { print $6; exit }' "$DIR/work/rows")
+	say ""
+	if [ "$until" = ctrl_c ]; then
+		say "Where to look next, in another terminal:"
+	else
+		say "Where to look next, once it is served again (deploy/quickstart --resume --state $DIR):"
+	fi
 	cat <<-TEXT
-
-		Where to look next (in another terminal, after: . $DIR/env)
-		  xuqi renewal list                    every renewal
-		  xuqi renewal show ${waiting:-ID}                  one, with its whole timeline
-		  xuqi task list                       what waits for people
-		  xuqi cert list --group valid         the renewed certificates
-		  xuqi doctor                          what is wrong, and the remedy
-		  curl -s $SIM_CONTROL/sim/ledger      what the CA's side saw (the simulator's ledger)
-		  column -t -s \$'\\t' $DIR/fleet.tsv    the tokens, to inspect with pkcs11-tool
-		  grep -c C_Login $DIR/logs/p11-*.log  every PIN that was presented to a token
+		  . $DIR/env
+		  xuqi renewal list              every renewal
+		  xuqi renewal show ${waiting:-1}            one, with its whole timeline
+		  xuqi task list                 what waits for people
+		  xuqi cert list --group valid   the renewed certificates
+		  xuqi match list --token-file $DIR/people/finance.token
+		                                 which transfer pays which renewal
+		  xuqi doctor                    what is wrong, and the remedy
+		  column -t $DIR/fleet.tsv
+		                                 the tokens, to inspect with pkcs11-tool (package opensc)
+		  grep C_Login $DIR/logs/p11-*.log
+		                                 every PIN that was presented to a token
 	TEXT
-	[ "$until" != ctrl_c ] || [ -z "$waiting" ] || show_remedy "$waiting"
+	if [ "$until" = ctrl_c ]; then
+		say "  curl -s $SIM_CONTROL/sim/ledger"
+		say "                                 what the CA and the bank saw"
+		[ -z "$waiting" ] || show_remedy "$waiting"
+	fi
 }
 
 # How to bring the token with the wrong PIN home; docs/quickstart.md tells the same.
@@ -131,6 +143,7 @@ show_remedy() {
 	say ""
 	say "$token was given a wrong PIN; one try is spent, and no machine tries again.  To play the"
 	say "person who puts that right:  $here/demo/people clear $token"
+	say ""
 }
 
 # show_summary SECONDS: the last line on stdout; sets failed.
