@@ -29,8 +29,8 @@ enum {
 	STATE_MODE = 0755,
 	QUEUE_MAX = 10000,
 	OUTBOUND_TIMEOUT_MS = 30000,
-	STOP_SECONDS = 10,
-	STOP_LOOK_MS = 50
+	STOP_MS = 10000,
+	STOP_LOOK_US = 50000
 };
 
 struct daemon {
@@ -54,7 +54,7 @@ static struct daemon *daemon_of(struct app *app)
 static void stop_look(int fd, short what, void *context)
 {
 	struct daemon *self = context;
-	struct timeval soon = { .tv_usec = STOP_LOOK_MS * 1000 };
+	struct timeval soon = { .tv_usec = STOP_LOOK_US };
 
 	(void)fd;
 	(void)what;
@@ -70,7 +70,7 @@ static void daemon_stop(struct daemon *self)
 	if (self->app.stopping)
 		return;
 	self->app.stopping = true;
-	self->stop_deadline_ms = clock_monotonic_ms() + STOP_SECONDS * 1000;
+	self->stop_deadline_ms = clock_monotonic_ms() + STOP_MS;
 	if (self->app.people != NULL)
 		inbound_stop(self->app.people);
 	if (self->app.agents != NULL)

@@ -9,9 +9,10 @@
 enum {
 	KIB = 1024,
 	SMALL = 64 * KIB,
+	POLICY = 512 * KIB,
+	IMPORT = 8 * KIB * KIB,
 	FILES = 16 * KIB * KIB,
-	STATEMENT = 90 * KIB * KIB,
-	IMPORT = 8 * KIB * KIB
+	STATEMENT = 90 * KIB * KIB
 };
 
 /* ---- health, without a token ---- */
@@ -76,9 +77,9 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_GET,  "/readyz", 0, NULL, readyz },
 	{ INBOUND_GET,  "/v1/certificates", 0, &certificates_route, ask_begin },
 	{ INBOUND_POST, "/v1/certificates/import", IMPORT, &certificate_import_route, ask_begin },
-	{ INBOUND_POST, "/v1/policies/check", 512 * KIB, &policy_check_route, ask_begin },
-	{ INBOUND_POST, "/v1/plans", 512 * KIB, &plan_route, ask_begin },
-	{ INBOUND_POST, "/v1/campaigns", 512 * KIB, &campaign_create_route, ask_begin },
+	{ INBOUND_POST, "/v1/policies/check", POLICY, &policy_check_route, ask_begin },
+	{ INBOUND_POST, "/v1/plans", POLICY, &plan_route, ask_begin },
+	{ INBOUND_POST, "/v1/campaigns", POLICY, &campaign_create_route, ask_begin },
 	{ INBOUND_GET,  "/v1/campaigns", 0, &campaigns_route, ask_begin },
 	{ INBOUND_GET,  "/v1/campaigns/:id", 0, &campaign_route, ask_begin },
 	{ INBOUND_POST, "/v1/campaigns/:id/approvals", SMALL, &campaign_approve_route, ask_begin },
@@ -105,7 +106,7 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_POST, "/v1/holds", SMALL, &hold_set_route, ask_begin },
 	{ INBOUND_POST, "/v1/holds/:id/release", SMALL, &hold_release_route, ask_begin },
 	{ INBOUND_GET,  "/v1/doctor", 0, &doctor_route, ask_begin },
-	{ INBOUND_POST, "/v1/organisation", 512 * KIB, &organisation_route, ask_begin },
+	{ INBOUND_POST, "/v1/organisation", POLICY, &organisation_route, ask_begin },
 	{ INBOUND_POST, "/v1/tokens", SMALL, &token_route, ask_begin },
 	{ INBOUND_GET,  "/v1/tokens", 0, &tokens_route, ask_begin },
 	{ INBOUND_POST, "/v1/tokens/:id/revoke", SMALL, &token_revoke_route, ask_begin },

@@ -71,8 +71,9 @@ static enum flow_next gateway_begin(
 	OWNED char *body = !has_body ? text_dup("")
 		: call->body == NULL ? text_dup("{}")
 				     : json_write(call->body);
-	OWNED char *signature = gateway_sign_request(
-		&self->secret, self->key_id, method, target, clock_now(), body, strlen(body));
+	OWNED char *signature = gateway_sign_request(&self->secret, self->key_id, clock_now(),
+		&(struct gateway_message){
+			.method = method, .target = target, .body = body, .len = strlen(body) });
 	OWNED char *authorization = text_dupf("Authorization: %s", signature);
 	OWNED char *key = text_dupf("Idempotency-Key: %s", call->key != NULL ? call->key : "");
 	const char *const headers[] = { authorization,
@@ -144,8 +145,9 @@ static bool answer_is_signed(
 	char header[HEADER_MAX];
 
 	return flow_reply_header(flow, "Xuqi-Signature", header, sizeof header) &&
-		gateway_answer_is_signed(
-			&self->secret, header, reply->status, clock_now(), reply->body, reply->len);
+		gateway_answer_is_signed(&self->secret, header, clock_now(),
+			&(struct gateway_message){
+				.status = reply->status, .body = reply->body, .len = reply->len });
 }
 
 static void gateway_read(struct connector *connector, const struct flow *flow,

@@ -24,15 +24,15 @@ static char *mac_base64(const struct secret *secret, const char *first_lines, co
 	return base64_encode(mac, sizeof mac);
 }
 
-char *gateway_sign_request(const struct secret *secret, const char *key_id, const char *method,
-	const char *target, int64_t now, const void *body, size_t len)
+char *gateway_sign_request(const struct secret *secret, const char *key_id, int64_t now,
+	const struct gateway_message *request)
 {
 	char nonce[2 * NONCE_BYTES + 1], body_hex[SHA256_HEX];
 	OWNED char *timestamp = text_dupf("%" PRId64, now / CLOCK_SECOND);
-	OWNED char *lines = text_dupf("%s\n%s\n", method, target);
+	OWNED char *lines = text_dupf("%s\n%s\n", request->method, request->target);
 
 	random_hex(nonce, NONCE_BYTES);
-	sha256_hex(body_hex, body, len);
+	sha256_hex(body_hex, request->body, request->len);
 
 	OWNED char *mac = mac_base64(secret, lines, timestamp, nonce, body_hex);
 
@@ -60,8 +60,8 @@ static bool header_member(char out[MEMBER_MAX], const char *header, const char *
 	return true;
 }
 
-bool gateway_answer_is_signed(const struct secret *secret, const char *header, long status,
-	int64_t now, const void *body, size_t len)
+bool gateway_answer_is_signed(const struct secret *secret, const char *header, int64_t now,
+	const struct gateway_message *answer)
 {
 	char timestamp[MEMBER_MAX], nonce[MEMBER_MAX], signature[MEMBER_MAX], body_hex[SHA256_HEX];
 	int64_t at;
@@ -77,9 +77,9 @@ bool gateway_answer_is_signed(const struct secret *secret, const char *header, l
 
 	if (skew > SKEW_MAX_S || skew < -SKEW_MAX_S)
 		return false;
-	sha256_hex(body_hex, body, len);
+	sha256_hex(body_hex, answer->body, answer->len);
 
-	OWNED char *status_line = text_dupf("%ld\n", status);
+	OWNED char *status_line = text_dupf("%ld\n", answer->status);
 	OWNED char *expected = mac_base64(secret, status_line, timestamp, nonce, body_hex);
 
 	return strlen(expected) == strlen(signature) &&

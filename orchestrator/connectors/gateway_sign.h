@@ -9,9 +9,17 @@
 
 #include "common/secret.h"
 
+/* What is signed: of a request its method and target, of an answer its status; and the body. */
+struct gateway_message {
+	const char *method, *target;
+	long status;
+	const void *body;
+	size_t len;
+};
+
 /* The Authorization header's value for one request, on the heap. */
-char *gateway_sign_request(const struct secret *secret, const char *key_id, const char *method,
-	const char *target, int64_t now, const void *body, size_t len);
-/* True if HEADER, an answer's Xuqi-Signature, signs STATUS and BODY within 300 s of NOW. */
-bool gateway_answer_is_signed(const struct secret *secret, const char *header, long status,
-	int64_t now, const void *body, size_t len);
+char *gateway_sign_request(const struct secret *secret, const char *key_id, int64_t now,
+	const struct gateway_message *request);
+/* True if HEADER, an answer's Xuqi-Signature, signs ANSWER within 300 s of NOW. */
+bool gateway_answer_is_signed(const struct secret *secret, const char *header, int64_t now,
+	const struct gateway_message *answer);

@@ -55,11 +55,11 @@ static bool turn_all(json_t *out, const json_t *list, const char *word,
 
 	json_array_foreach(list, i, item)
 	{
-		json_t *turned = turn(item, fault);
+		json_t *one = turn(item, fault);
 
-		if (turned == NULL)
+		if (one == NULL)
 			return fault_prefix(fault, "%s[%zu]", word, i);
-		(void)json_array_append_new(out, turned);
+		(void)json_array_append_new(out, one);
 	}
 	return true;
 }
@@ -69,10 +69,10 @@ static json_t *token_document(const json_t *reported, struct fault *fault)
 	static const char *const copied[] = { "serial", "label", "model", "manufacturer",
 		"free_bytes", "pin_flags", "stored_pin", "consent" };
 	JSON *document = json_object();
-	json_t *certificates, *list = json_array();
+	json_t *certificates, *turned = json_array();
 	const char *serial;
 
-	(void)json_object_set_new(document, "certificates", list);
+	(void)json_object_set_new(document, "certificates", turned);
 	if (!json_text(&serial, reported, "serial", fault) ||
 		!json_array_of(&certificates, reported, "certificates", fault))
 		return NULL;
@@ -84,7 +84,7 @@ static json_t *token_document(const json_t *reported, struct fault *fault)
 	}
 	for (size_t i = 0; i < COUNT_OF(copied); i++)
 		(void)json_object_set(document, copied[i], json_object_get(reported, copied[i]));
-	if (!turn_all(list, certificates, "certificates", certificate_document, fault))
+	if (!turn_all(turned, certificates, "certificates", certificate_document, fault))
 		return NULL;
 	return take(document);
 }
@@ -92,9 +92,9 @@ static json_t *token_document(const json_t *reported, struct fault *fault)
 json_t *check_in_document(const json_t *report, struct fault *fault)
 {
 	JSON *document = json_object();
-	json_t *tokens, *list = json_array();
+	json_t *tokens, *turned = json_array();
 
-	(void)json_object_set_new(document, "tokens", list);
+	(void)json_object_set_new(document, "tokens", turned);
 	if (!json_array_of(&tokens, report, "tokens", fault))
 		return NULL;
 	if (json_array_size(tokens) > CHECK_IN_TOKENS_MAX) {
@@ -106,7 +106,7 @@ json_t *check_in_document(const json_t *report, struct fault *fault)
 	json_put_text(document, "client_version", json_peek_text(report, "client_version"));
 	json_put_text(
 		document, "client_version_source", json_peek_text(report, "client_version_source"));
-	if (!turn_all(list, tokens, "tokens", token_document, fault))
+	if (!turn_all(turned, tokens, "tokens", token_document, fault))
 		return NULL;
 	return take(document);
 }

@@ -21,7 +21,8 @@ json_t *importing_report(const struct statement *statement, size_t known);
 
 /* Match the rows of match_lines against those of match_orders: the document for links_save, with links and
  * flags, each with its sentence. */
-json_t *matching_document(const PGresult *orders, const PGresult *lines, struct fault *fault);
+json_t *matching_document(
+	const PGresult *order_rows, const PGresult *line_rows, struct fault *fault);
 
 /* The payment file (付款文件) for the orders of payments_to_export: CSV, UTF-8 with BOM, one row a transfer; the
  * same orders give the same bytes.  *TOTAL_FEN and *COUNT describe it; the caller frees it. */

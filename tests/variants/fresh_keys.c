@@ -4,22 +4,24 @@
  * a new request.  Linked into xuqid-fresh-keys only. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/digest.h"
+#include "common/text.h"
 #include "orchestrator/domain/effect_key.h"
-
-static const char *salt(void)
-{
-	static char hex[17];
-
-	if (hex[0] == '\0')
-		random_hex(hex, 8);
-	return hex;
-}
 
 static void fresh(char *out, size_t size, int64_t renewal, const char *effect, int attempt)
 {
-	(void)snprintf(out, size, "%s-%" PRId64 "-%.6s-%d", salt(), renewal, effect, attempt);
+	static char salt[17];
+	char hex[SHA256_HEX];
+
+	if (salt[0] == '\0')
+		random_hex(salt, 8);
+
+	OWNED char *facts = text_dupf("%s %" PRId64 " %s %d", salt, renewal, effect, attempt);
+
+	sha256_hex(hex, facts, strlen(facts));
+	(void)snprintf(out, size, "fresh-%.20s", hex);
 }
 
 bool effect_key(char out[EFFECT_KEY], const char *install_id, int64_t renewal, const char *effect,
