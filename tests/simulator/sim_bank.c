@@ -133,7 +133,7 @@ static json_t *account_open(struct sim *sim, const char *number, const char *nam
 	json_put_number(account, "balance_fen", opening_fen);
 	json_object_set_new(account, "lines", json_array());
 	json_object_set_new(accounts(sim), number, account);
-	for (int hours = 20; hours > 0; hours -= 5)
+	for (int64_t hours = 20; hours > 0; hours -= 5)
 		book_unrelated(sim, account, now - hours * 3600 * CLOCK_SECOND);
 	return account;
 }

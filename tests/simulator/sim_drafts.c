@@ -8,7 +8,7 @@
 #include "tests/simulator/sim_inside.h"
 #include "tests/simulator/sim_knobs.h"
 
-enum { QUOTE_HOURS = 72, CLOCK_TOLERANCE_S = 300 };
+enum { QUOTE_DAYS = 3, CLOCK_TOLERANCE_S = 300 };
 
 static void save(struct sim_call *call, json_t *application)
 {
@@ -240,8 +240,7 @@ void post_submit(struct sim_call *call)
 	if (price_fen == 0)
 		return;
 	json_put_number(application, "price_fen", price_fen);
-	json_put_number(
-		application, "quote_expires_at", call->now + QUOTE_HOURS * 3600 * CLOCK_SECOND);
+	json_put_number(application, "quote_expires_at", call->now + QUOTE_DAYS * CLOCK_DAY);
 	json_put_text(application, "state", "awaiting_payment");
 	save(call, application);
 }

@@ -21,14 +21,14 @@ enum { HEADERS_MAX = 64 * 1024 };
 
 /* An answer on its way out. */
 struct reply {
-	TAILQ_ENTRY(reply) next;
+	LIST_ENTRY(reply) next;
 	struct sim_http *http;
 	struct evhttp_request *request;
 	struct sim_answer answer;
 	struct event *timer;
 };
 
-TAILQ_HEAD(reply_list, reply);
+LIST_HEAD(reply_list, reply);
 
 struct sim_http {
 	struct sim_http_options options;
@@ -56,10 +56,8 @@ static const char *method_word(struct evhttp_request *request)
 
 static void reply_free(struct reply *reply)
 {
-	if (reply->timer != NULL) {
-		TAILQ_REMOVE(&reply->http->held, reply, next);
+	if (reply->timer != NULL)
 		event_free(reply->timer);
-	}
 	sim_answer_done(&reply->answer);
 	free(reply);
 }
@@ -94,6 +92,7 @@ static void on_release(evutil_socket_t socket, short what, void *context)
 
 	(void)socket;
 	(void)what;
+	LIST_REMOVE(reply, next);
 	send_answer(reply->request, &reply->answer);
 	reply_free(reply);
 }
@@ -104,7 +103,7 @@ static void hold(struct reply *reply)
 	struct timeval delay = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
 	reply->timer = evtimer_new(reply->http->options.base, on_release, reply);
-	TAILQ_INSERT_TAIL(&reply->http->held, reply, next);
+	LIST_INSERT_HEAD(&reply->http->held, reply, next);
 	(void)evtimer_add(reply->timer, &delay);
 }
 
@@ -229,7 +228,7 @@ struct sim_http *sim_http_new(const struct sim_http_options *options, struct fau
 	http->options = *options;
 	http->gateway_port = options->gateway_port;
 	http->control_port = options->control_port;
-	TAILQ_INIT(&http->held);
+	LIST_INIT(&http->held);
 	http->gateway = listener(http, on_gateway, &http->gateway_port, fault);
 	if (http->gateway == NULL)
 		return NULL;
@@ -241,12 +240,13 @@ struct sim_http *sim_http_new(const struct sim_http_options *options, struct fau
 
 void sim_http_free(struct sim_http *http)
 {
-	struct reply *reply;
-
 	if (http == NULL)
 		return;
-	while ((reply = TAILQ_FIRST(&http->held)) != NULL)
-		on_release(-1, 0, reply);
+	for (struct reply *reply = LIST_FIRST(&http->held), *next; reply != NULL; reply = next) {
+		next = LIST_NEXT(reply, next);
+		send_answer(reply->request, &reply->answer);
+		reply_free(reply);
+	}
 	if (http->gateway != NULL)
 		evhttp_free(http->gateway);
 	if (http->control != NULL)

@@ -190,7 +190,10 @@ void get_bank_statement(struct sim_call *call)
 		call_reply_raw(call, "text/csv; charset=utf-8", bytes, len);
 	} else if (text_equal(encoding, "gb18030")) {
 		bytes = to_gb18030(text.data, text.len, &len);
-		call_reply_raw(call, "text/csv; charset=gb18030", bytes, len);
+		if (bytes == NULL)
+			(void)call_problem(call, SIM_INTERNAL, "a text has no form in GB18030");
+		else
+			call_reply_raw(call, "text/csv; charset=gb18030", bytes, len);
 	} else {
 		(void)call_problem(call, SIM_FIELD_INVALID, "encoding is utf8 or gb18030");
 	}

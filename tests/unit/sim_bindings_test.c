@@ -137,10 +137,11 @@ static void a_bindings_client_ref_is_used_once_and_found_again(void **state)
 {
 	struct world *world = *state;
 	char qr_text[SIM_WORD_TEXT];
-	OWNED char *target = open_binding(world, qr_text);
-	OWNED char *id = text_dup(sim_client_text(&world->client, "id"));
+	OWNED char *id = NULL;
 	const json_t *items;
 
+	free(open_binding(world, qr_text));
+	id = text_dup(sim_client_text(&world->client, "id"));
 	(void)sim_client_call(
 		&world->client, "POST", "/v1/bindings", binding_body(world, "ref-binding"));
 	assert_problem(&world->client, 409, "CLIENT_REF_USED");
