@@ -27,6 +27,16 @@ const char *sim_code_word(enum sim_code code)
 	return codes[code].word;
 }
 
+int sim_code_status(enum sim_code code)
+{
+	return codes[code].status;
+}
+
+bool sim_code_is_retryable(enum sim_code code)
+{
+	return codes[code].retryable;
+}
+
 void call_reply(struct sim_call *call, int status, json_t *value)
 {
 	json_decref(call->reply);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CA's record of certificates: enrolment through the control interface, the list of those that
  * are bound, the sets that a renewal is about. */
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 
@@ -180,6 +181,7 @@ static EVP_PKEY *enrolled_key(struct sim_call *call)
 
 		key = pem == NULL ? NULL : read_key(pem);
 	}
+	ERR_clear_error(); /* what was tried in vain must not confuse TLS on this thread */
 	if (key == NULL) {
 		(void)call_problem(call, SIM_CSR_BAD,
 			"key_spki (PEM of a public key) or csr_pem (PEM of PKCS#10) is needed");

@@ -66,6 +66,8 @@ enum sim_code { SIM_CODES(SIM_CODE_ENUM) SIM_CODE_COUNT };
 #undef SIM_CODE_ENUM
 
 const char *sim_code_word(enum sim_code code);
+int sim_code_status(enum sim_code code);
+bool sim_code_is_retryable(enum sim_code code);
 
 /* One request on its way to its answer. */
 struct sim_call {
