@@ -28,10 +28,14 @@ static size_t deepest(const char *bytes, size_t len)
 
 json_t *json_read(const char *bytes, size_t len, struct fault *fault)
 {
+	return json_read_up_to(bytes, len, JSON_BYTES_MAX, fault);
+}
+
+json_t *json_read_up_to(const char *bytes, size_t len, size_t max, struct fault *fault)
+{
 	json_error_t error;
-	if (len > JSON_BYTES_MAX) {
-		(void)fault_set(
-			fault, FAULT_INPUT, "the JSON is larger than %d bytes", JSON_BYTES_MAX);
+	if (len > max) {
+		(void)fault_set(fault, FAULT_INPUT, "the JSON is larger than %zu bytes", max);
 		return NULL;
 	}
 	if (deepest(bytes, len) > JSON_DEPTH_MAX) {

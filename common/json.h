@@ -15,6 +15,8 @@ enum { JSON_DEPTH_MAX = 32, JSON_BYTES_MAX = 8 * 1024 * 1024 };
 /* The value of LEN bytes (own reference); NULL with FAULT_INPUT if it is not JSON, too large, too
  * deep, or has a key twice. */
 json_t *json_read(const char *bytes, size_t len, struct fault *fault);
+/* The same for up to MAX bytes, where a caller has its own limit (a file in base64). */
+json_t *json_read_up_to(const char *bytes, size_t len, size_t max, struct fault *fault);
 /* Compact text on the heap, keys in insertion order. */
 char *json_write(const json_t *value);
 /* The same with keys sorted: the canonical form under digests. */

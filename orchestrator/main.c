@@ -113,20 +113,11 @@ static struct inbound *listen_on(
 	return inbound_new(self->app.base, &options, fault);
 }
 
-static bool is_loopback(const char *address)
-{
-	return text_starts(address, "127.") || text_equal(address, "::1");
-}
-
 static bool listen_to_people(struct daemon *self, struct fault *fault)
 {
 	const struct settings *settings = &self->app.settings;
 	bool tls = settings->people_cert_file[0] != '\0';
 
-	if (!tls && !is_loopback(settings->people_address))
-		return fault_set(fault, FAULT_INPUT,
-			"people.address %s is not loopback: set people.cert_file and people.key_file, or put a TLS proxy before 127.0.0.1",
-			settings->people_address);
 	self->app.people = listen_on(self,
 		&(struct inbound_options){ .address = settings->people_address,
 			.port = (unsigned)settings->people_port,
@@ -344,10 +335,8 @@ static bool read_settings(struct daemon *self, const char *file, struct fault *f
 		return false;
 	if (file != NULL && !settings_read(&xuqid_settings, settings, file, fault))
 		return false;
-	if (!log_level_parse(&level, settings->log_level))
-		return fault_set(fault, FAULT_INPUT,
-			"log.level: \"%s\" is not error, warn, info or debug", settings->log_level);
-	log_init("xuqid", level);
+	if (log_level_parse(&level, settings->log_level))
+		log_init("xuqid", level);
 	return true;
 }
 
@@ -387,11 +376,16 @@ int main(int argc, char **argv)
 		settings_done(&xuqid_settings, &the_daemon.app.settings);
 		return 2;
 	}
-	if (options.mode == MODE_RUN)
-		return daemon_run(&the_daemon);
 	if (options.mode == MODE_PRINT)
 		settings_print(&xuqid_settings, &the_daemon.app.settings, stdout);
-	else
+	else if (!xuqid_settings_fit(&the_daemon.app.settings, &fault)) {
+		(void)fprintf(stderr, "xuqid: %s\n", fault.text);
+		settings_done(&xuqid_settings, &the_daemon.app.settings);
+		return 2;
+	}
+	if (options.mode == MODE_RUN)
+		return daemon_run(&the_daemon);
+	if (options.mode == MODE_CHECK)
 		(void)printf("the settings are right\n");
 	settings_done(&xuqid_settings, &the_daemon.app.settings);
 	return 0;

@@ -2,7 +2,10 @@
 /* The settings of xuqid: path in the YAML file, type, default, range, meaning. */
 #include "orchestrator/settings.h"
 
-#include "orchestrator/flows/app.h"
+#include <string.h>
+
+#include "common/log.h"
+#include "common/text.h"
 
 #define TEXT_OF(path, field, fallback, help) \
 	{ \
@@ -57,3 +60,52 @@ static const struct setting table[] = {
 /* clang-format on */
 
 const struct setting_table xuqid_settings = { table, sizeof table / sizeof table[0], NULL };
+
+/* Without these nothing could be applied for or paid. */
+static const struct {
+	size_t offset;
+	const char *path, *remedy;
+} needed[] = {
+	{ offsetof(struct settings, gateway_url), "gateway.url",
+		"the address of the CA's renewal gateway, https://host:port" },
+	{ offsetof(struct settings, gateway_key_id), "gateway.key_id",
+		"the name of the key that the CA agreed with you" },
+	{ offsetof(struct settings, gateway_secret_file), "gateway.secret_file",
+		"the file with that key, mode 0600" },
+	{ offsetof(struct settings, payee_account), "payee.account",
+		"the CA's account, from its contract" },
+	{ offsetof(struct settings, payee_bank), "payee.bank", "the CA's bank, from its contract" },
+};
+
+static bool is_loopback(const char *address)
+{
+	return text_starts(address, "127.") || text_equal(address, "::1");
+}
+
+bool xuqid_settings_fit(const struct settings *settings, struct fault *fault)
+{
+	enum log_level level;
+
+	for (size_t i = 0; i < COUNT_OF(needed); i++) {
+		char *value;
+
+		memcpy(&value, (const char *)settings + needed[i].offset, sizeof value);
+		if (value[0] == '\0')
+			return fault_set(fault, FAULT_INPUT, "%s is not set: give %s",
+				needed[i].path, needed[i].remedy);
+	}
+	if (!log_level_parse(&level, settings->log_level))
+		return fault_set(fault, FAULT_INPUT,
+			"log.level: \"%s\" is not error, warn, info or debug", settings->log_level);
+	if (!text_starts(settings->gateway_url, "https://"))
+		return fault_set(fault, FAULT_INPUT,
+			"gateway.url: \"%s\" does not begin with https://", settings->gateway_url);
+	if (settings->people_cert_file[0] == '\0' && !is_loopback(settings->people_address))
+		return fault_set(fault, FAULT_INPUT,
+			"people.address %s is not loopback: set people.cert_file and people.key_file, or put a TLS proxy before 127.0.0.1",
+			settings->people_address);
+	if ((settings->people_cert_file[0] == '\0') != (settings->people_key_file[0] == '\0'))
+		return fault_set(
+			fault, FAULT_INPUT, "people.cert_file and people.key_file go together");
+	return true;
+}

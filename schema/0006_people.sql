@@ -475,7 +475,7 @@ begin
   return v_id;
 end $$;
 
-create function hold_release(p jsonb, p_id bigint) returns void language plpgsql as $$
+create function hold_release(p jsonb, p_id bigint) returns jsonb language plpgsql as $$
 declare h holds;
 begin
   select * into h from holds where id = p_id for update;
@@ -486,6 +486,7 @@ begin
   elsif h.release_asked_by is null then
     update holds set release_asked_by = (p->>'person')::bigint where id = p_id;
     perform audit_add(p->>'login', 'hold.release_asked', 'hold:' || p_id, '{}');
+    return jsonb_build_object('id', p_id, 'released', false, 'needs', 'the release by a second person');
   elsif h.release_asked_by = (p->>'person')::bigint then
     raise exception 'a second person must release hold %', p_id using errcode = 'XQ403';
   else
@@ -493,4 +494,5 @@ begin
     perform audit_add(p->>'login', 'hold.released', 'hold:' || p_id, '{}');
     perform pg_notify('xuqi_wake', '');
   end if;
+  return jsonb_build_object('id', p_id, 'released', true);
 end $$;

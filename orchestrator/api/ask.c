@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/digest.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -24,6 +25,16 @@ static const struct flow_step ask_steps[] = {
 };
 
 struct flow_kind ask_kind = { "ask", ask_steps, ask_finished, 256, 0 };
+
+/* A path part that stands for a row must be its number; anything else names nothing. */
+static bool path_can_exist(const struct request *request)
+{
+	const char *part = request_param(request, 0);
+	int64_t id;
+
+	return part == NULL || strstr(request_route(request)->path, "/:id") == NULL ||
+		number_parse(&id, part, 1, INT64_MAX);
+}
 
 static const char *bearer_of(const struct request *request)
 {
@@ -154,7 +165,8 @@ static bool read_body(struct request *request, json_t **out)
 	const void *bytes = request_body(request, &len);
 	struct fault fault;
 
-	*out = len > 0 ? json_read(bytes, len, &fault) : json_object();
+	*out = len > 0 ? json_read_up_to(bytes, len, request_route(request)->body_max, &fault)
+		       : json_object();
 	if (*out != NULL && json_is_object(*out))
 		return true;
 	if (*out != NULL)
@@ -174,6 +186,11 @@ void ask_begin(struct request *request, void *app)
 	if (bearer == NULL || strlen(bearer) > TOKEN_MAX) {
 		request_reply_problem(request, 401, "TOKEN_MISSING",
 			"send Authorization: Bearer xq_… (xuqi --token-file)");
+		return;
+	}
+	if (!path_can_exist(request)) {
+		request_reply_problem(
+			request, 404, "ABSENT", "the path must end in the number of a row");
 		return;
 	}
 	if (!read_body(request, &body))

@@ -94,8 +94,8 @@ from campaigns c join people m on m.id = c.created_by, a where c.id::text = a.id
 
 -- name: campaign_approve
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
-select 200, jsonb_build_object('campaign', id, 'gate', b->>'gate', 'digest', b->>'digest',
-  'approved', campaign_approve(p, id::bigint, b)::text)::text from a
+select 200, jsonb_build_object('campaign', id::bigint, 'gate', b->>'gate', 'digest', b->>'digest')::text
+from a, lateral (select campaign_approve(p, id::bigint, b)) done
 
 -- name: campaign_run
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
@@ -243,13 +243,13 @@ from match_items m, a where m.id::text = a.id and in_scope(m.unit_id, (p->>'unit
 
 -- name: match_confirm
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
-select 200, jsonb_build_object('committed', coalesce((b->>'commit')::boolean, false), 'match', id,
-  'confirmed', match_confirm(p, id::bigint, b)::text)::text from a
+select 200, jsonb_build_object('committed', coalesce((b->>'commit')::boolean, false), 'match', id::bigint)::text
+from a, lateral (select match_confirm(p, id::bigint, b)) done
 
 -- name: match_release
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
-select 200, jsonb_build_object('committed', coalesce((b->>'commit')::boolean, false), 'match', id,
-  'released', match_release(p, id::bigint, b)::text)::text from a
+select 200, jsonb_build_object('committed', coalesce((b->>'commit')::boolean, false), 'match', id::bigint)::text
+from a, lateral (select match_release(p, id::bigint, b)) done
 
 -- name: invoice_list
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
@@ -276,7 +276,8 @@ select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from row
 
 -- name: agent_revoke
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
-select 200, jsonb_build_object('agent', id, 'revoked', agent_revoke(p, id::bigint)::text)::text from a
+select 200, jsonb_build_object('agent', id::bigint, 'revoked', true)::text
+from a, lateral (select agent_revoke(p, id::bigint)) done
 
 -- name: hold_list
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
@@ -294,7 +295,7 @@ select 201, jsonb_build_object('id', hold_set(p, b), 'scope', coalesce(b->>'scop
 
 -- name: hold_release
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
-select 200, jsonb_build_object('id', id, 'answer', hold_release(p, id::bigint)::text)::text from a
+select 200, hold_release(p, id::bigint)::text from a
 
 -- name: organisation_apply
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
@@ -315,8 +316,8 @@ select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from row
 -- name: token_revoke
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
 gone as (update api_tokens t set revoked_at = coalesce(revoked_at, now()) from a where t.id::text = a.id returning t.id),
-said as (select audit_add(a.p->>'login', 'token.revoked', 'token:' || gone.id, '{}') from gone, a)
-select 200, jsonb_build_object('id', gone.id, 'revoked', said.*::text)::text from gone, said
+said as (insert into audit (actor, action, object) select a.p->>'login', 'token.revoked', 'token:' || gone.id from gone, a)
+select 200, jsonb_build_object('id', gone.id, 'revoked', true)::text from gone
 
 -- name: doctor
 -- Whatever waits too long or needs a person, worst first.
