@@ -16,7 +16,7 @@ static int contract_read(void **state)
 	size_t len;
 
 	contract_text =
-		file_read(XUQI_SOURCE_DIR "/schema/gateway.yaml", 1024 * 1024, &len, &fault);
+		file_read(XUQI_SOURCE_DIR "/schema/gateway.yaml", JSON_BYTES_MAX, &len, &fault);
 	assert_non_null(contract_text);
 	contract = yaml_tree_read("gateway.yaml", contract_text, len, &fault);
 	if (contract == NULL)
@@ -62,24 +62,31 @@ static bool is_simulated(const struct yaml_node *operation)
 	return mark == NULL || !text_equal(mark->text, "false");
 }
 
-static void every_operation_of_the_contract_is_answered_as_it_says(void **state)
+/* Try each operation of PATH; how many there were. */
+static size_t try_path(struct world *world, const struct yaml_node *path)
 {
-	const struct yaml_node *paths = member(contract, "paths");
 	size_t count = 0;
 
-	for (const struct yaml_node *path = paths->child; path != NULL; path = path->next) {
-		for (const struct yaml_node *part = path->child; part != NULL; part = part->next) {
-			OWNED char *detail = NULL;
+	for (const struct yaml_node *part = path->child; part != NULL; part = part->next) {
+		OWNED char *detail = NULL;
 
-			if (text_equal(part->key, "parameters"))
-				continue;
-			detail = try_operation(*state, part->key, path->key);
-			if (is_simulated(part) ==
-				(strstr(detail, "is not in the contract") != NULL))
-				fail_msg("%s %s: %s", part->key, path->key, detail);
-			count++;
-		}
+		if (text_equal(part->key, "parameters"))
+			continue;
+		detail = try_operation(world, part->key, path->key);
+		if (is_simulated(part) == (strstr(detail, "is not in the contract") != NULL))
+			fail_msg("%s %s: %s", part->key, path->key, detail);
+		count++;
 	}
+	return count;
+}
+
+static void every_operation_of_the_contract_is_answered_as_it_says(void **state)
+{
+	size_t count = 0;
+
+	for (const struct yaml_node *path = member(contract, "paths")->child; path != NULL;
+		path = path->next)
+		count += try_path(*state, path);
 	assert_true(count > 25);
 }
 
@@ -110,7 +117,7 @@ static void every_code_of_the_simulator_is_in_the_contracts_table(void **state)
 }
 
 /* Every member that SCHEMA requires is in VALUE, and every member of VALUE is in the schema. */
-static void assert_conforms(const char *schema_name, const json_t *value)
+static void assert_conforms(const char *schema_name, json_t *value)
 {
 	const struct yaml_node *schema =
 		member(member(member(contract, "components"), "schemas"), schema_name);
@@ -123,7 +130,7 @@ static void assert_conforms(const char *schema_name, const json_t *value)
 		if (json_object_get(value, word->text) == NULL)
 			fail_msg("%s lacks %s", schema_name, word->text);
 	}
-	json_object_foreach((json_t *)(uintptr_t)value, key, one)
+	json_object_foreach(value, key, one)
 	{
 		if (yaml_find(properties, key) == NULL)
 			fail_msg("%s has %s, which the contract does not know", schema_name, key);
