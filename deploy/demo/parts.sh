@@ -20,7 +20,7 @@ parts_knobs() {
 	jq -n --argjson more "${XUQI_DEMO_KNOBS:-{\}}" '{bank_drop_reference_nth: 5, not_arrived_times: 2} + $more'
 }
 
-parts_sim_is_ready() { grep -q '^ready ' "$DIR/logs/sim.log"; }
+parts_sim_is_ready() { grep -qs '^ready ' "$DIR/logs/sim.log"; }
 
 # sim_said WORD: the value of WORD in the simulator's ready line.
 sim_said() { sed -n "s/^ready .*\\b$1=\\([^ ]*\\).*/\\1/p" "$DIR/logs/sim.log"; }

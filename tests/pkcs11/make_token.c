@@ -19,7 +19,7 @@ enum { LABEL_BYTES = 32, PEM_MAX = 64 * 1024 };
 struct options {
 	const char *module, *label, *so_pin_file, *pin_file, *algorithm, *csr_out, *subject;
 	const char *write_cert, *id;
-	bool pair, encrypt_only;
+	bool pair, encrypt_only, only_log_in;
 };
 
 DEFINE_CLEANUP(req_freep, X509_REQ *, X509_REQ_free)
@@ -290,12 +290,30 @@ static bool write_cert(const struct options *options, struct fault *fault)
 	return true;
 }
 
+/* A right PIN clears the token's warning that a wrong one was tried. */
+static bool only_log_in(const struct options *options, struct fault *fault)
+{
+	CLEANUP(module_freep) struct token_module *module = token_p11.load(options->module, fault);
+	CLEANUP(session_freep) struct token_session *session = NULL;
+	struct token_info token = { 0 };
+
+	if (module == NULL || !find_token(module, options->label, &token, fault))
+		return false;
+	session = token_p11.open(module, &token, false, fault);
+	if (session == NULL || !log_in(session, options, fault))
+		return false;
+	(void)printf("%s\n", token.serial);
+	return true;
+}
+
 static const char usage[] =
 	"usage: xuqi-make-token --module FILE --label NAME --so-pin-file FILE --pin-file FILE\n"
 	"           --algorithm rsa2048|ec256 [--pair] [--encrypt-only] [--subject /C=CN/CN=NAME]\n"
 	"           [--csr-out FILE]      make a token, print its serial; the CSR of key 02 goes to "
 	"FILE.enc\n"
-	"       xuqi-make-token --module FILE --label NAME --pin-file FILE --write-cert FILE --id 01\n";
+	"       xuqi-make-token --module FILE --label NAME --pin-file FILE --write-cert FILE --id 01\n"
+	"       xuqi-make-token --module FILE --label NAME --pin-file FILE --log-in   and nothing "
+	"else\n";
 
 static bool read_options(struct options *options, int argc, char **argv)
 {
@@ -311,6 +329,7 @@ static bool read_options(struct options *options, int argc, char **argv)
 		{ "id", required_argument, NULL, 8 },
 		{ "pair", no_argument, NULL, 9 },
 		{ "encrypt-only", no_argument, NULL, 10 },
+		{ "log-in", no_argument, NULL, 11 },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char **places[] = { &options->module, &options->label, &options->so_pin_file,
@@ -325,14 +344,23 @@ static bool read_options(struct options *options, int argc, char **argv)
 			*places[which] = optarg;
 		options->pair |= which == 9;
 		options->encrypt_only |= which == 10;
+		options->only_log_in |= which == 11;
 	}
 	if (options->module == NULL || options->label == NULL || options->pin_file == NULL)
 		return false;
-	if (options->write_cert != NULL)
-		return options->id != NULL;
+	if (options->write_cert != NULL || options->only_log_in)
+		return options->only_log_in || options->id != NULL;
 	return options->so_pin_file != NULL && options->algorithm != NULL &&
 		(text_equal(options->algorithm, "rsa2048") ||
 			text_equal(options->algorithm, "ec256"));
+}
+
+static bool obey(const struct options *options, struct fault *fault)
+{
+	if (options->only_log_in)
+		return only_log_in(options, fault);
+	return options->write_cert != NULL ? write_cert(options, fault)
+					   : make_token(options, fault);
 }
 
 int main(int argc, char **argv)
@@ -344,8 +372,7 @@ int main(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
-	if (options.write_cert != NULL ? write_cert(&options, &fault)
-				       : make_token(&options, &fault))
+	if (obey(&options, &fault))
 		return 0;
 	(void)fprintf(stderr, "xuqi-make-token: %s\n", fault.text);
 	return 1;
