@@ -235,14 +235,14 @@ static bool take_orders(
 	struct match_work *work, const struct match_request *request, struct fault *fault)
 {
 	work->order_count = (uint32_t)request->order_count;
-	work->orders = zalloc(request->order_count, sizeof(*work->orders));
+	work->orders = zalloc(request->order_count, sizeof(void *));
 	work->is_order_told = zalloc(request->order_count, sizeof(bool));
 	for (size_t i = 0; i < request->order_count; i++) {
 		work->orders[i] = &request->orders[i];
 		if (!check_order(work->orders[i], fault))
 			return false;
 	}
-	qsort(work->orders, request->order_count, sizeof(*work->orders), by_order_id);
+	qsort(work->orders, request->order_count, sizeof(void *), by_order_id);
 	for (size_t i = 1; i < request->order_count; i++)
 		if (work->orders[i]->id == work->orders[i - 1]->id)
 			return fault_set(fault, FAULT_BUG, "order %" PRId64 " is given twice",
@@ -254,7 +254,7 @@ static bool take_lines(
 	struct match_work *work, const struct match_request *request, struct fault *fault)
 {
 	work->line_count = (uint32_t)request->line_count;
-	work->lines = zalloc(request->line_count, sizeof(*work->lines));
+	work->lines = zalloc(request->line_count, sizeof(void *));
 	work->is_line_told = zalloc(request->line_count, sizeof(bool));
 	work->has_strange = zalloc(request->line_count, sizeof(bool));
 	for (size_t i = 0; i < request->line_count; i++) {
@@ -263,7 +263,7 @@ static bool take_lines(
 			return fault_set(fault, FAULT_BUG, "line %" PRId64 " has an amount below 0",
 				request->lines[i].id);
 	}
-	qsort(work->lines, request->line_count, sizeof(*work->lines), by_line_id);
+	qsort(work->lines, request->line_count, sizeof(void *), by_line_id);
 	for (size_t i = 1; i < request->line_count; i++)
 		if (work->lines[i]->id == work->lines[i - 1]->id)
 			return fault_set(fault, FAULT_BUG, "line %" PRId64 " is given twice",

@@ -3,6 +3,7 @@
  * the table; whatever the table does not know is refused with its place. */
 #include "orchestrator/domain/policy.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -172,11 +173,19 @@ static size_t distance(const char *word, const char *known)
 static bool refuse_key(
 	const struct reader *reader, const struct field_table *table, const struct yaml_node *node)
 {
-	const char *nearest = table->fields[0].key;
+	const char *nearest = NULL;
+	size_t best = SIZE_MAX;
 
-	for (size_t i = 1; i < table->count; i++)
-		if (distance(node->key, table->fields[i].key) < distance(node->key, nearest))
+	assert(table->fields != NULL);
+	for (size_t i = 0; i < table->count; i++) {
+		size_t far = distance(node->key, table->fields[i].key);
+		if (far < best) {
+			best = far;
 			nearest = table->fields[i].key;
+		}
+	}
+	if (nearest == NULL)
+		return refuse(reader, node, "%s has no such field: \"%s\"", table->name, node->key);
 	return refuse(reader, node,
 		"%s has no such field, the nearest one it has is \"%s\": \"%s\"", table->name,
 		nearest, node->key);

@@ -58,7 +58,8 @@ bool remittance_from_line(
 
 static int64_t floor_to(int64_t at, enum precision precision)
 {
-	int64_t local = at + 8 * 3600 * CLOCK_SECOND; /* days begin at midnight in Shanghai */
+	int64_t local =
+		at + INT64_C(8) * 3600 * CLOCK_SECOND; /* days begin at midnight in Shanghai */
 	int64_t span = precision_span(precision);
 	int64_t rest = local % span;
 

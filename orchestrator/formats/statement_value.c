@@ -149,7 +149,7 @@ static bool read_cents(int64_t *cents, const char **at)
 
 enum value value_amount(int64_t *fen, const char *cell)
 {
-	char folded[FOLD_MAX];
+	char folded[FOLD_MAX] = "";
 	const char *at = folded;
 	int64_t yuan = 0, cents = 0;
 
@@ -169,7 +169,7 @@ enum value value_amount(int64_t *fen, const char *cell)
 
 enum value value_count(int64_t *count, const char *cell)
 {
-	char folded[FOLD_MAX];
+	char folded[FOLD_MAX] = "";
 	const char *at = folded;
 	int64_t value = 0;
 
@@ -286,39 +286,45 @@ static int64_t days_of(const struct civil *civil)
 		civil->day - 719469;
 }
 
-/* 年 月 日 时 分 秒 and other separators as `-`, ` ` and `:`; blanks collapsed, a fraction of a second
- * cut off. */
-static bool normalise_time(char *out, size_t room, const char *text)
+/* The ASCII sign for the character CODE that begins TEXT: 年 月 日 时 分 秒 become separators. */
+static char time_sign(uint32_t code, const char *text)
 {
 	static const struct {
 		const char *from;
 		char to;
 	} signs[] = { { "年", '-' }, { "月", '-' }, { "日", ' ' }, { "时", ':' }, { "分", ':' },
-		{ "秒", ' ' }, { "/", '-' }, { "T", ' ' }, { "\t", ' ' } };
+		{ "秒", ' ' }, { "/", '-' }, { "T", ' ' } };
 
+	uint32_t narrow = utf8_is_blank(code) ? ' ' : utf8_narrow(code);
+
+	for (size_t i = 0; i < COUNT_OF(signs); i++)
+		if (text_starts(text, signs[i].from))
+			return signs[i].to;
+	return (char)(narrow < 0x80 ? narrow : '?');
+}
+
+/* TEXT with one kind of separator each, without blanks at its ends or twice, and without a fraction of
+ * a second. */
+static bool normalise_time(char *out, size_t room, const char *text)
+{
 	bool is_in_time = false;
 	size_t used = 0;
 
 	while (*text != '\0') {
 		uint32_t code = 0;
-		size_t len = utf8_next_z(&code, text), i = 0;
-		uint32_t narrow = utf8_is_blank(code) ? ' ' : utf8_narrow(code);
-		while (i < COUNT_OF(signs) && !text_starts(text, signs[i].from))
-			i++;
-		char sign =
-			i < COUNT_OF(signs) ? signs[i].to : (char)(narrow < 0x80 ? narrow : '?');
+		size_t len = utf8_next_z(&code, text);
+		char sign = time_sign(code, text);
 		if (sign == '.' && is_in_time)
 			break;
-		sign = sign == '.' ? '-' : sign;
 		is_in_time = is_in_time || sign == ':';
 		text += len;
 		if (sign == ' ' && (used == 0 || out[used - 1] == ' '))
 			continue;
 		if (used + 1 >= room)
 			return false;
-		out[used++] = sign;
+		out[used++] = (char)(sign == '.' ? '-' : sign);
 	}
-	while (used > 0 && (out[used - 1] == ' ' || out[used - 1] == ':'))
+	while (used > 0 && strchr(" :", out[used - 1]) != NULL)
 		used--;
 	out[used] = '\0';
 	return true;
@@ -326,8 +332,8 @@ static bool normalise_time(char *out, size_t room, const char *text)
 
 enum value value_time(struct value_time *out, const char *cell)
 {
-	char text[64];
-	struct civil civil;
+	char text[64] = "";
+	struct civil civil = { 0 };
 
 	if (!normalise_time(text, sizeof(text), cell))
 		return VALUE_BAD;

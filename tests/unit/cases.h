@@ -65,7 +65,7 @@ static inline void cases_add(
 {
 	struct fault fault = { 0 };
 	OWNED char *path = text_dupf("%s/tests/cases/%s", XUQI_SOURCE_DIR, file);
-	char *content = file_read(path, 1024 * 1024, NULL, &fault), *rest = content;
+	char *content = file_read(path, (size_t)1024 * 1024, NULL, &fault), *rest = content;
 	size_t number = 0, added = 0;
 
 	if (content == NULL) {

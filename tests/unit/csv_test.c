@@ -125,30 +125,38 @@ static uint32_t next_random(uint64_t *seed)
 	return (uint32_t)(*seed >> 33);
 }
 
-static void what_was_written_reads_back_the_same(void **state)
+enum { ROUND_CELLS = 12, ROUND_COLUMNS = 4 };
+
+static void write_noise(char *cell, uint64_t *seed)
 {
 	static const char *const pieces[] = { "a", ",", "\"", "\r", "\n", " ", "中", "'", "\t",
 		"x\"" };
 
+	*cell = '\0';
+	for (uint32_t n = next_random(seed) % 8; n > 0; n--)
+		cell = stpcpy(cell, pieces[next_random(seed) % COUNT_OF(pieces)]);
+}
+
+static void what_was_written_reads_back_the_same(void **state)
+{
 	(void)state;
 	for (uint64_t seed = 1; seed <= 300; seed++) {
 		uint64_t random = seed;
-		char cells[12][64] = { "" };
+		char cells[ROUND_CELLS][64];
 		TEXT out = { 0 };
 		struct csv_writer writer = { .out = &out };
 		text_init(&out, 10000);
-		for (size_t i = 0; i < 12; i++) {
-			for (uint32_t n = next_random(&random) % 8; n > 0; n--)
-				(void)strcat(
-					cells[i], pieces[next_random(&random) % COUNT_OF(pieces)]);
+		for (size_t i = 0; i < ROUND_CELLS; i++) {
+			write_noise(cells[i], &random);
 			csv_put_plain(&writer, cells[i]);
-			if (i % 4 == 3)
+			if (i % ROUND_COLUMNS == ROUND_COLUMNS - 1)
 				csv_end_row(&writer);
 		}
 		CLEANUP(csv_donep) struct csv_table table = a_table(out.data);
-		assert_int_equal(table.row_count, 3);
-		for (size_t i = 0; i < 12; i++)
-			assert_string_equal(csv_cell(&table, i / 4, i % 4), cells[i]);
+		assert_int_equal(table.row_count, ROUND_CELLS / ROUND_COLUMNS);
+		for (size_t i = 0; i < ROUND_CELLS; i++)
+			assert_string_equal(
+				csv_cell(&table, i / ROUND_COLUMNS, i % ROUND_COLUMNS), cells[i]);
 	}
 }
 

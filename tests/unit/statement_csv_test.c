@@ -454,7 +454,7 @@ static struct statement a_sample(const char *name)
 	struct fault fault = { 0 };
 	OWNED char *path = text_dupf("%s%s", CORPORA, name);
 	size_t len = 0;
-	OWNED char *bytes = file_read(path, 1024 * 1024, &len, &fault);
+	OWNED char *bytes = file_read(path, (size_t)1024 * 1024, &len, &fault);
 
 	if (bytes == NULL)
 		fail_msg("%s", fault.text);
@@ -514,8 +514,8 @@ static void a_sample_of_alipay_is_decoded_and_refused_with_its_row(void **state)
 	if (!have_corpora()) {
 		skip();
 	}
-	OWNED char *bytes =
-		file_read(CORPORA "alipay/example-alipay-records.csv", 1024 * 1024, &len, &fault);
+	OWNED char *bytes = file_read(
+		CORPORA "alipay/example-alipay-records.csv", (size_t)1024 * 1024, &len, &fault);
 	assert_non_null(bytes);
 	assert_false(statement_csv_read(
 		&statement, &(struct statement_csv_source){ .bytes = bytes, .len = len }, &fault));
