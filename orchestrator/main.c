@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/file.h"
@@ -351,9 +352,15 @@ static int daemon_run(struct daemon *self)
 		return 1;
 	}
 	(void)event_base_dispatch(self->app.base);
-	log_info("xuqid.stopped", LOG_NUMBER("unfinished", flow_engine_running(self->app.engine)));
-
+	unsigned unfinished = flow_engine_running(self->app.engine);
 	bool failed = self->failed;
+
+	log_info("xuqid.stopped", LOG_NUMBER("unfinished", unfinished));
+	if (unfinished >
+		0) { /* a CA that does not answer: what is under way is asked about after the next start */
+		cluster_stop(&self->cluster);
+		_exit(failed ? 1 : 0);
+	}
 
 	daemon_free(self);
 	return failed ? 1 : 0;

@@ -283,6 +283,7 @@ create table renewals (
 create unique index renewals_one_open_per_set on renewals (set_id)
   where state not in ('done', 'withdrawn', 'failed', 'refunded');
 create index renewals_due on renewals (due_at) where state not in ('done', 'withdrawn', 'failed', 'refunded');
+create index renewals_claimed on renewals (claimed_until) where claimed_until is not null;
 create index renewals_by_campaign on renewals (campaign_id, id);
 
 create function renewals_remember_origin() returns trigger language plpgsql as $$

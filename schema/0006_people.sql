@@ -133,6 +133,7 @@ begin
         custodian = coalesce(nullif(r->>'custodian', ''), custodian), place = coalesce(nullif(r->>'place', ''), place),
         source = case when source = 'agent' then 'both' else source end
       where id = v_ids[1];
+      perform renewals_wake(array(select id from renewals where set_id = v_ids[1]));
       v_before := to_jsonb(v_old) - 'source';
       select to_jsonb(s) - 'source' into v_after from certificate_sets s where id = v_ids[1];
       if v_before = v_after then

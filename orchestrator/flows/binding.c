@@ -36,6 +36,17 @@ static enum stage_next wait_for_client(struct stage_run *run)
 	return stage_await(run, "client_version");
 }
 
+/* The QR is for the named handler (经办人) alone: without one nobody could see it. */
+static enum stage_next wait_for_handler(struct stage_run *run)
+{
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "handler", "role", "operator",
+			"title", "Name the handler (经办人) of a certificate", "instruction",
+			"Give this certificate a handler: a line with its handler in a list for xuqi cert import.",
+			"if_ignored", "No application is made."));
+	return stage_await(run, "handler");
+}
+
 static json_t *binding_body(const struct stage_run *run)
 {
 	return json_pack("{s:s?, s:{s:s, s:s}}", "media_no", stage_text(run, "set.media_no"),
@@ -49,7 +60,10 @@ static enum stage_next binding_decide(struct stage_run *run)
 
 	if (!client_is_new_enough(run))
 		return wait_for_client(run);
+	if (stage_text(run, "handler.id") == NULL)
+		return wait_for_handler(run);
 	stage_close_task(run, "client_version");
+	stage_close_task(run, "handler");
 	if (stage_text(run, "certificates.0.serial") == NULL)
 		return stage_await(run, "token"); /* no agent has seen the certificate yet */
 	if (binding == NULL)

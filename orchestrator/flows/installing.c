@@ -107,10 +107,9 @@ static enum remedy remedy_of(const char *outcome)
 /* Once the person's task is done (and the bar, if any, cleared) the order is queued again. */
 static enum stage_next remedied_by_person(struct stage_run *run, const char *task, bool moves)
 {
-	const json_t *done = stage_answer(run, task);
 	bool pin = text_equal(task, "pin");
 
-	if (done != NULL && !(pin && stage_flag(run, "pin_barred")))
+	if (stage_flag(run, "install.answered") && !(pin && stage_flag(run, "pin_barred")))
 		return queue_again(run, moves);
 	if (pin)
 		ask_about_pin(run);

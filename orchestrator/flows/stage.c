@@ -94,6 +94,15 @@ static json_t *row_json(const struct flow *flow, struct fault *fault)
 	return json_read(PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0), fault);
 }
 
+/* What the CA refused is not tried again before a person says so; states that only a person or the CA can
+ * leave have no stage. */
+static enum stage_next first_thought(struct stage_run *run)
+{
+	if (text_equal(stage_text(run, "tasks.renewal.state"), "open"))
+		return stage_await(run, "refused");
+	return run->stage != NULL ? run->stage->decide(run) : stage_await(run, "person");
+}
+
 static enum flow_next step_decide(struct flow *flow, void *self)
 {
 	struct stage_run *run = self;
@@ -103,9 +112,7 @@ static enum flow_next step_decide(struct flow *flow, void *self)
 	if (run->doc == NULL)
 		return flow_fail_with(flow, &fault);
 	run->stage = stage_of(run->doc);
-	/* States that only a person or the CA can leave have no stage. */
-	return go_on(
-		flow, run->stage != NULL ? run->stage->decide(run) : stage_await(run, "person"));
+	return go_on(flow, first_thought(run));
 }
 
 static enum flow_next step_files(struct flow *flow, void *self)
@@ -311,7 +318,7 @@ static void stage_finished(void *self, const struct fault *fault)
 		log_moved(run);
 	else
 		log_warn("renewal.step_failed", LOG_TEXT("renewal", run->id), LOG_FAULT(fault));
-	if (fault != NULL && fault->kind != FAULT_CONFLICT)
+	if (fault != NULL) /* where the lease has passed on, the fence refuses this */
 		sweep_give_back(run->app, run->id, run->epoch, fault->text);
 	sweep_wake(run->app->sweep);
 	run_free(run);

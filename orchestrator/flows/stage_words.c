@@ -147,8 +147,7 @@ enum stage_next stage_retry(struct stage_run *run, const char *reason, const cha
 enum stage_next stage_refused(struct stage_run *run)
 {
 	OWNED char *instruction =
-		text_dupf("%s. Put right what it names, then finish this task with retry=yes; "
-			  "with retry=no the renewal stays as it is.",
+		text_dupf("%s. Put right what it names, then finish this task with retry=yes.",
 			run->outcome.text);
 
 	stage_task(run,

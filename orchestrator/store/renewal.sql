@@ -33,7 +33,7 @@ select jsonb_build_object(
       'workstation', t.workstation_id::text, 'workstation_name', w.name, 'place', w.place, 'client_version', w.client_version)
     from tokens t left join workstations w on w.id = t.workstation_id where t.id = s.token_id),
   'handler', (select jsonb_build_object('id', p.id::text, 'login', p.login, 'name', p.name, 'mobile', p.mobile, 'email', p.email)
-    from people p where p.id = r.handler_id),
+    from people p where p.id = coalesce(r.handler_id, s.handler_id)),
   'entity', (select jsonb_build_object('name', e.name, 'uscc', e.uscc, 'tax_id', e.tax_id, 'invoice_title', e.invoice_title)
     from legal_entities e where e.id = s.legal_entity_id),
   'payer', (select jsonb_build_object('account', a.account, 'name', a.name) from payer_accounts a
@@ -57,6 +57,8 @@ select jsonb_build_object(
       'suggested', exists (select from links l where l.order_id = o.id and l.verdict in ('suggested', 'confirmed')))
     from dues d join payment_orders o on o.id = d.order_id where d.renewal_id = r.id),
   'install', (select jsonb_build_object('id', i.id::text, 'state', i.state, 'outcome', i.outcome, 'result', i.result,
+      'answered', exists (select from tasks k where k.renewal_id = r.id and k.kind in ('install', 'pin') and k.state = 'done'
+        and k.closed_at > i.reported_at),
       'first', i.id = (select min(j.id) from install_orders j join tokens tj on tj.id = j.token_id
         join tokens ti on ti.id = i.token_id
         where tj.workstation_id = ti.workstation_id and j.state in ('queued', 'offered', 'permitted')),
@@ -104,15 +106,16 @@ select plan::text, digest from campaigns where id = $1::bigint
 select campaigns_start($1::int)
 
 -- name: sweep_next
--- Milliseconds until the next renewal is due or the next campaign starts, at most $1.
-select greatest(0, least($1::bigint, coalesce(ceil(extract(epoch from min(at) - clock_timestamp()) * 1000), $1)))::bigint
-from (
-  select min(greatest(due_at, coalesce(claimed_until, due_at))) as at from renewals
-    where state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
-  union all
-  select min(start_at) from campaigns c where status = 'running' and start_at > now()
-    and exists (select from renewals r where r.campaign_id = c.id and r.state = 'awaiting_approval')
-) t
+-- Milliseconds until the next renewal that nobody holds is due, a lease runs out, or a campaign starts; at most $1.
+select greatest(0, least($1::bigint, coalesce(ceil(extract(epoch from least(
+  (select r.due_at from renewals r join certificate_sets s on s.id = r.set_id
+   where r.state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
+     and (r.claimed_until is null or r.claimed_until < now()) and not is_held(s.unit_id)
+   order by r.due_at limit 1),
+  (select min(claimed_until) from renewals where claimed_until > now()),
+  (select min(start_at) from campaigns c where status = 'running' and start_at > now()
+    and exists (select from renewals r where r.campaign_id = c.id and r.state = 'awaiting_approval'))
+) - clock_timestamp()) * 1000), $1)))::bigint
 
 -- name: campaigns_finish
 -- A running campaign whose renewals have all ended is finished.
