@@ -190,7 +190,9 @@ static bool refuse_unknown(const struct setting_table *table, const char *prefix
 	TEXT known;
 	text_init(&known, FAULT_TEXT_MAX);
 	describe_known(&known, table, prefix, node->key);
-	return settings_refuse(node, fault, "unknown key \"%.60s\"%s", node->key, known.data);
+	(void)fault_set(fault, FAULT_INPUT, "%zu:%zu: unknown key \"%.60s\"%s", node->key_line,
+		node->key_column, node->key, known.data);
+	return false;
 }
 
 /* ---- reading ---- */

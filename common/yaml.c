@@ -191,12 +191,16 @@ static char *read_key(const struct reader *reader, const struct yaml_node *mappi
 static struct yaml_node *read_member(
 	struct reader *reader, const struct yaml_node *mapping, unsigned depth)
 {
+	const yaml_mark_t place = reader->event.start_mark;
 	OWNED char *key = read_key(reader, mapping);
 	if (key == NULL || !next_event(reader))
 		return NULL;
 	struct yaml_node *member = read_node(reader, depth + 1);
-	if (member != NULL)
-		set_key(member, take(key));
+	if (member == NULL)
+		return NULL;
+	set_key(member, take(key));
+	member->key_line = place.line + 1;
+	member->key_column = place.column + 1;
 	return member;
 }
 

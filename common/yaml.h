@@ -15,8 +15,9 @@ enum { YAML_TREE_DEPTH_MAX = 16, YAML_TREE_BYTES_MAX = 1024 * 1024 };
 
 struct yaml_node {
 	enum yaml_kind kind;
-	size_t line, column;     /* from 1 */
-	const char *key;         /* in a mapping: its key, else NULL */
+	size_t line, column; /* from 1 */
+	const char *key;     /* in a mapping: its key, else NULL */
+	size_t key_line, key_column;
 	const char *text;        /* of a scalar */
 	bool quoted;             /* the scalar was quoted: never a number, flag or null */
 	struct yaml_node *child; /* first member or element */

@@ -57,7 +57,7 @@ static char *read_line(struct evbuffer *input, bool *malformed)
 {
 	size_t len = 0;
 	OWNED char *line = evbuffer_readln(input, &len, EVBUFFER_EOL_CRLF_STRICT);
-	*malformed = line == NULL ? evbuffer_get_length(input) > LINE_MOST
+	*malformed = line == NULL ? evbuffer_get_length(input) > LINE_MOST + 1 /* its CR */
 				  : len > LINE_MOST || strlen(line) != len;
 	return *malformed ? NULL : take(line);
 }

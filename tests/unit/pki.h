@@ -97,16 +97,23 @@ static inline void pki_fill(X509 *cert, const struct pki_spec *spec)
 		pki_add_name(name, "1.2.156.10260.4.1.4", spec->uscc_name);
 }
 
+/* SM2 signs its signer's identity too: the usual one (GM/T 0009-2012 section 10). */
+static inline void pki_sign_sm2(X509 *cert, EVP_PKEY *key)
+{
+	EVP_PKEY_CTX *parameters = NULL;
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	pki_must(EVP_DigestSignInit(context, &parameters, EVP_sm3(), NULL, key) == 1 &&
+		EVP_PKEY_CTX_set1_id(parameters, "1234567812345678", 16) == 1 &&
+		X509_sign_ctx(cert, context) > 0);
+	EVP_MD_CTX_free(context);
+}
+
 static inline void pki_sign(X509 *cert, EVP_PKEY *key)
 {
-	const bool is_sm2 = EVP_PKEY_is_a(key, "SM2");
-	if (is_sm2) {
-		ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
-		pki_must(ASN1_OCTET_STRING_set(id, (const unsigned char *)"1234567812345678", 16) ==
-			1);
-		X509_set0_distinguishing_id(cert, id);
-	}
-	pki_must(X509_sign(cert, key, is_sm2 ? EVP_sm3() : EVP_sha256()) > 0);
+	if (EVP_PKEY_is_a(key, "SM2"))
+		pki_sign_sm2(cert, key);
+	else
+		pki_must(X509_sign(cert, key, EVP_sha256()) > 0);
 }
 
 /* A certificate by ISSUER, or self-signed. */
