@@ -39,8 +39,17 @@ static const struct {
 static const uint32_t middle_dots[] = { 0xB7, 0x387, 0x2022, 0x2027, 0x2219, 0x22C5, 0x30FB,
 	0xFF65 };
 
+/* Han characters, letters and digits: most of what names consist of, and none of what is folded. */
+static bool is_plain(uint32_t code)
+{
+	return (code >= 0x4E00 && code <= 0x9FFF) || (code >= '0' && code <= '9') ||
+		(code >= 'A' && code <= 'Z') || (code >= 'a' && code <= 'z');
+}
+
 static uint32_t fold_bracket(uint32_t code)
 {
+	if (is_plain(code))
+		return code;
 	for (size_t i = 0; i < COUNT_OF(brackets); i++) {
 		if (code == brackets[i].open)
 			return '(';
@@ -52,6 +61,8 @@ static uint32_t fold_bracket(uint32_t code)
 
 static bool is_middle_dot(uint32_t code)
 {
+	if (is_plain(code))
+		return false;
 	for (size_t i = 0; i < COUNT_OF(middle_dots); i++)
 		if (code == middle_dots[i])
 			return true;
@@ -135,12 +146,12 @@ void account_key(char *out, const char *account)
 
 bool name_key_equal(const char *a, const char *b)
 {
-	return equal_keys(a, b, next_of_name);
+	return strcmp(a, b) == 0 || equal_keys(a, b, next_of_name);
 }
 
 bool account_key_equal(const char *a, const char *b)
 {
-	return equal_keys(a, b, next_of_account);
+	return strcmp(a, b) == 0 || equal_keys(a, b, next_of_account);
 }
 
 uint64_t name_key_hash(const char *name)

@@ -407,6 +407,13 @@ static bool read_fact(struct reader *reader, size_t row, const char *key, char *
 	return true;
 }
 
+static bool is_known_key(const char *key)
+{
+	enum statement_claim claim;
+
+	return statement_fact_of(&claim, key) != FACT_NONE;
+}
+
 /* The first colon of either width; *BEHIND is what follows it. */
 static char *find_colon(char *text, char **behind)
 {
@@ -451,23 +458,26 @@ static char *cut_next_pair(char *value)
 	return key;
 }
 
-/* `户名：某公司  币种：人民币` in one cell, or `户名：` with its value in the next. */
-static bool read_pairs(struct reader *reader, size_t row, char *cell, char *next_cell)
+/* `户名：某公司  币种：人民币` in one cell, or `户名：` with its value in the next, which is then taken. */
+static bool read_pairs(
+	struct reader *reader, size_t row, char *cell, char *next_cell, bool *is_next_taken)
 {
-	char key[KEY_MAX];
-	char *behind = NULL;
+	char key[KEY_MAX] = "";
 
 	for (char *pair = cell; pair != NULL;) {
+		char *value = next_cell, *next_pair = NULL, *behind = NULL;
 		char *colon = find_colon(pair, &behind);
-		if (colon == NULL)
-			return !value_fold(key, sizeof(key), pair) ||
-				read_fact(reader, row, key, next_cell);
-		*colon = '\0';
-		char *next_pair = cut_next_pair(behind);
-		char *value = value_trim(behind);
-		if (value_fold(key, sizeof(key), pair) &&
-			!read_fact(reader, row, key, *value == '\0' ? next_cell : value))
+		if (colon != NULL) {
+			*colon = '\0';
+			next_pair = cut_next_pair(behind);
+			value = value_trim(behind);
+		}
+		if (*value == '\0')
+			value = next_cell;
+		bool is_key = value_fold(key, sizeof(key), pair) && is_known_key(key);
+		if (is_key && !read_fact(reader, row, key, value))
 			return false;
+		*is_next_taken = *is_next_taken || (is_key && value == next_cell);
 		pair = next_pair;
 	}
 	return true;
@@ -476,14 +486,18 @@ static bool read_pairs(struct reader *reader, size_t row, char *cell, char *next
 static bool read_claims(struct reader *reader, size_t row)
 {
 	const struct csv_table *table = &reader->statement->table;
-	size_t count = table->rows[row].count;
+	bool is_taken = false;
 	int64_t number = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < table->rows[row].count; i++) {
 		char *cell = value_trim(csv_cell(table, row, i));
+		bool is_value = is_taken;
+		is_taken = false;
+		if (is_value)
+			continue;
 		if (text_starts(cell, "共") && value_count(&number, cell) == VALUE_READ)
 			set_claim(reader, row, CLAIM_COUNT, cell);
-		else if (!read_pairs(reader, row, cell, csv_cell(table, row, i + 1)))
+		else if (!read_pairs(reader, row, cell, csv_cell(table, row, i + 1), &is_taken))
 			return false;
 	}
 	return true;

@@ -312,6 +312,22 @@ static void padded_cells_and_split_times_are_read_raw(void **state)
 	assert_string_equal(statement.rows[1].memo, "c");
 }
 
+static void a_name_with_a_colon_or_of_a_keyword_stays_whole(void **state)
+{
+	CLEANUP(statement_donep)
+	struct statement beside = a_statement(
+		"账号：,44,户名：,甲：乙 丙：丁公司,币种：,人民币\n交易日期,交易金额,摘要\n20261122,-1.00,\n");
+	CLEANUP(statement_donep)
+	struct statement keyword =
+		a_statement("户名：,账号,账号：,44\n交易日期,交易金额,摘要\n20261122,-1.00,\n");
+
+	(void)state;
+	assert_string_equal(beside.account_name, "甲：乙 丙：丁公司");
+	assert_string_equal(beside.account, "44");
+	assert_string_equal(keyword.account_name, "账号");
+	assert_string_equal(keyword.account, "44");
+}
+
 static void a_row_that_cannot_be_read_fails_with_row_column_and_remedy(void **state)
 {
 	(void)state;
@@ -540,6 +556,7 @@ int main(void)
 		cmocka_unit_test(signed_and_marked_amounts_are_read),
 		cmocka_unit_test(a_red_amount_turns_the_direction),
 		cmocka_unit_test(padded_cells_and_split_times_are_read_raw),
+		cmocka_unit_test(a_name_with_a_colon_or_of_a_keyword_stays_whole),
 		cmocka_unit_test(a_row_that_cannot_be_read_fails_with_row_column_and_remedy),
 		cmocka_unit_test(a_rounded_account_number_is_refused),
 		cmocka_unit_test(two_accounts_or_currencies_in_one_file_are_refused),
