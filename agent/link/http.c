@@ -40,17 +40,25 @@ static void set_up(CURL *curl, const struct agent_settings *settings, struct tex
 
 static bool perform(CURL *curl, const struct agent_settings *settings, struct fault *fault)
 {
-	CURLcode code = curl_easy_perform(curl);
+	char reason[CURL_ERROR_SIZE] = "";
+	CURLcode code = CURLE_OK;
+	long verdict = 0;
+
+	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+	code = curl_easy_perform(curl);
+	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
 
 	if (code == CURLE_OK)
 		return true;
-	if (code == CURLE_PEER_FAILED_VERIFICATION)
+	/* Some forgeries end as a plain handshake error: the verdict tells them apart. */
+	(void)curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	if (code == CURLE_PEER_FAILED_VERIFICATION || verdict != 0)
 		return fault_set(fault, FAULT_HUMAN,
 			"%s does not prove to be the orchestrator with a certificate from %s: "
-			"check server.url and server.ca_file",
-			settings->server_url, settings->server_ca_file);
+			"check server.url and server.ca_file (%.160s)",
+			settings->server_url, settings->server_ca_file, reason);
 	return fault_set(fault, FAULT_LATER, "cannot reach %s: %s", settings->server_url,
-		curl_easy_strerror(code));
+		reason[0] != '\0' ? reason : curl_easy_strerror(code));
 }
 
 static bool exchange(struct http_answer *answer, const struct agent_settings *settings,

@@ -116,17 +116,7 @@ static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 	X509_EXTENSION_free(extension);
 }
 
-struct draft {
-	X509_NAME *subject;
-	EVP_PKEY *key;
-	X509 *issuer; /* NULL: self-signed */
-	EVP_PKEY *signer;
-	int from_days, to_days;
-	const char *usage;
-	bool is_ca;
-};
-
-static X509 *issue(const struct draft *draft)
+X509 *bench_issue(const struct bench_draft *draft)
 {
 	X509 *cert = X509_new();
 	unsigned char serial[9];
@@ -150,11 +140,13 @@ static X509 *issue(const struct draft *draft)
 		draft->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	add_extension(
 		cert, draft->issuer == NULL ? cert : draft->issuer, NID_key_usage, draft->usage);
+	if (draft->address != NULL)
+		add_extension(cert, draft->issuer, NID_subject_alt_name, draft->address);
 	assert_true(X509_sign(cert, draft->signer, EVP_sha256()) > 0);
 	return cert;
 }
 
-static X509_NAME *name_of(const char *common_name)
+X509_NAME *bench_name(const char *common_name)
 {
 	X509_NAME *name = X509_NAME_new();
 
@@ -166,16 +158,16 @@ static X509_NAME *name_of(const char *common_name)
 
 static void make_pki(struct bench *bench)
 {
-	X509_NAME *root_name = name_of("Bench Root");
-	X509_NAME *ca_name = name_of("Bench CA");
+	X509_NAME *root_name = bench_name("Bench Root");
+	X509_NAME *ca_name = bench_name("Bench CA");
 	BIO *out = NULL;
 
 	bench->root_key = EVP_EC_gen("P-256");
 	bench->ca_key = EVP_EC_gen("P-256");
-	bench->root = issue(&(struct draft){ root_name, bench->root_key, NULL, bench->root_key, -10,
-		4000, "critical,keyCertSign,cRLSign", true });
-	bench->ca = issue(&(struct draft){ ca_name, bench->ca_key, bench->root, bench->root_key,
-		-10, 3000, "critical,keyCertSign,cRLSign", true });
+	bench->root = bench_issue(&(struct bench_draft){ root_name, bench->root_key, NULL,
+		bench->root_key, -10, 4000, "critical,keyCertSign,cRLSign", NULL, true });
+	bench->ca = bench_issue(&(struct bench_draft){ ca_name, bench->ca_key, bench->root,
+		bench->root_key, -10, 3000, "critical,keyCertSign,cRLSign", NULL, true });
 	out = BIO_new_file(bench_path(bench, "roots.pem"), "w");
 	assert_int_equal(PEM_write_bio_X509(out, bench->root), 1);
 	BIO_free_all(out);
@@ -195,8 +187,9 @@ static const char *usage_of(X509 *like)
 
 X509 *bench_renew(struct bench *bench, X509 *like, int days)
 {
-	return issue(&(struct draft){ X509_get_subject_name(like), X509_get0_pubkey(like),
-		bench->ca, bench->ca_key, -1, days, usage_of(like), false });
+	return bench_issue(
+		&(struct bench_draft){ X509_get_subject_name(like), X509_get0_pubkey(like),
+			bench->ca, bench->ca_key, -1, days, usage_of(like), NULL, false });
 }
 
 /* ---- processes -------------------------------------------------------------------------------- */
@@ -243,34 +236,54 @@ static void read_all(int fd, struct bench_run *run)
 	run->out[len] = '\0';
 }
 
+/* Start it with its stdout at OUT, or in the log. */
+static pid_t start(const struct bench *bench, const struct call *call, int out)
+{
+	char **environment = make_environment(bench, call->fault);
+	posix_spawn_file_actions_t files;
+	pid_t pid = 0;
+
+	(void)posix_spawn_file_actions_init(&files);
+	(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, bench_path(bench, "log"),
+		O_WRONLY | O_CREAT | O_APPEND, 0600);
+	(void)posix_spawn_file_actions_adddup2(
+		&files, out < 0 ? STDERR_FILENO : out, STDOUT_FILENO);
+	if (call->pin_fd >= 0)
+		(void)posix_spawn_file_actions_adddup2(&files, call->pin_fd, 3);
+	assert_int_equal(
+		posix_spawn(&pid, call->path, &files, NULL, call->arguments, environment), 0);
+	(void)posix_spawn_file_actions_destroy(&files);
+	for (char **at = environment; *at != NULL; at++)
+		free(*at);
+	free(environment);
+	return pid;
+}
+
 static struct bench_run call(const struct bench *bench, const struct call *call)
 {
 	struct bench_run run = { .code = -1 };
-	char **environment = make_environment(bench, call->fault);
-	posix_spawn_file_actions_t files;
 	int ends[2];
 	int status = 0;
 	pid_t pid = 0;
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
-	(void)posix_spawn_file_actions_addopen(&files, STDERR_FILENO, bench_path(bench, "log"),
-		O_WRONLY | O_CREAT | O_APPEND, 0600);
-	if (call->pin_fd >= 0)
-		(void)posix_spawn_file_actions_adddup2(&files, call->pin_fd, 3);
-	assert_int_equal(
-		posix_spawn(&pid, call->path, &files, NULL, call->arguments, environment), 0);
+	pid = start(bench, call, ends[1]);
 	(void)close(ends[1]);
 	read_all(ends[0], &run);
 	(void)close(ends[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	run.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	(void)posix_spawn_file_actions_destroy(&files);
-	for (char **at = environment; *at != NULL; at++)
-		free(*at);
-	free(environment);
 	return run;
+}
+
+pid_t bench_spawn(const struct bench *bench, const char *program, const char *fault)
+{
+	OWNED char *path = text_dupf("%s/%s", XUQI_BIN_DIR, program);
+	OWNED char *settings = text_dup(bench->settings);
+	char option[] = "--settings";
+	char *arguments[] = { path, option, settings, NULL };
+
+	return start(bench, &(struct call){ path, arguments, fault, -1 }, -1);
 }
 
 struct bench_run bench_run(
@@ -342,8 +355,9 @@ static X509 *issue_for_request(struct bench *bench, const char *path, const char
 	X509 *cert = NULL;
 
 	assert_non_null(request);
-	cert = issue(&(struct draft){ X509_REQ_get_subject_name(request),
-		X509_REQ_get0_pubkey(request), bench->ca, bench->ca_key, -340, 20, usage, false });
+	cert = bench_issue(&(struct bench_draft){ X509_REQ_get_subject_name(request),
+		X509_REQ_get0_pubkey(request), bench->ca, bench->ca_key, -340, 20, usage, NULL,
+		false });
 	X509_REQ_free(request);
 	BIO_free_all(in);
 	return cert;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "agent/base/settings.h"
 
@@ -36,6 +37,22 @@ struct bench_run {
 	int code; /* exit code, -1 after a signal */
 	char out[BENCH_OUTPUT];
 };
+
+struct bench_draft {
+	X509_NAME *subject;
+	EVP_PKEY *key;
+	X509 *issuer; /* NULL: self-signed */
+	EVP_PKEY *signer;
+	int from_days, to_days;
+	const char *usage;
+	const char *address; /* subjectAltName, or NULL */
+	bool is_ca;
+};
+
+/* The certificate of the draft; the caller frees it. */
+X509 *bench_issue(const struct bench_draft *draft);
+/* CN=COMMON_NAME; the caller frees it. */
+X509_NAME *bench_name(const char *common_name);
 
 void bench_start(struct bench *bench);
 void bench_end(struct bench *bench);
@@ -71,6 +88,8 @@ void bench_order_with(
  * PIN_FILE's name below DIR) is its descriptor 3. */
 struct bench_run bench_run(const struct bench *bench, const char *program, const char *fault,
 	const char *const *words);
+/* Start BIN/PROGRAM --settings FILE and leave it running; the caller ends and reaps it. */
+pid_t bench_spawn(const struct bench *bench, const char *program, const char *fault);
 /* Preflight, grant the permit as the link worker would, install; returns the last outcome word in
  * OUTCOME.  FAULT hits the install only. */
 struct bench_run bench_install(
