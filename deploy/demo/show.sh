@@ -124,7 +124,7 @@ show_next() {
 		  xuqi match list --token-file $DIR/people/finance.token
 		                                 which transfer pays which renewal
 		  xuqi doctor                    what is wrong, and the remedy
-		  column -t $DIR/fleet.tsv
+		  cat $DIR/fleet.tsv
 		                                 the tokens, to inspect with pkcs11-tool (package opensc)
 		  grep C_Login $DIR/logs/p11-*.log
 		                                 every PIN that was presented to a token

@@ -28,8 +28,7 @@ kill_xuqid() {
 # begin: the demo in the background, up to the start of its campaign.
 begin() {
 	kills=0
-	quickstart >"$RIG/out" 2>"$RIG/err" </dev/null &
-	rig_pid=$!
+	rig_start
 	wait_for 240 "the campaign" campaign_runs
 	kill -0 "$rig_pid"
 }

@@ -70,11 +70,15 @@ wait_for() {
 	done
 }
 
+rig_start() {
+	"$SOURCE/deploy/quickstart" --state "$STATE" >"$RIG/out" 2>"$RIG/err" </dev/null &
+	rig_pid=$!
+}
+
 # The demo, kept running in the background until the script ends; true once it has told its result.
 # XUQI_DEMO_* in the environment changes it (deploy/demo/parts.sh).
 rig_serve() {
-	quickstart >"$RIG/out" 2>"$RIG/err" </dev/null &
-	rig_pid=$!
+	rig_start
 	wait_for "${RIG_PATIENCE:-240}" "the demo" rig_has_settled || return 1
 }
 
@@ -86,7 +90,7 @@ rig_stop() {
 }
 
 rig_has_settled() {
-	grep -q '^quickstart: ' "$RIG/out" || ! kill -0 "$rig_pid" 2>/dev/null
+	grep -qs '^quickstart: ' "$RIG/out" || ! kill -0 "$rig_pid" 2>/dev/null
 }
 
 # as PERSON COMMAND...: with that person's token.

@@ -17,25 +17,28 @@ pkcs11() {
 
 # Every certificate object of a token as PEM: $RIG/tokens/LABEL/N.pem
 read_certificates() {
-	local label=$1 conf=$2 pin_file=$3 to=$RIG/tokens/$1 n
+	local label=$1 conf=$2 pin_file=$3 to=$RIG/tokens/$1 n=0 object
 	mkdir -p "$to"
-	for n in 0 1 2 3 4 5; do
-		pkcs11 "$conf" "$pin_file" -r -y cert --object-index "$n" -o "$to/$n.der" >/dev/null || break
+	pkcs11 "$conf" "$pin_file" -O -y cert | sed -n 's/^ *label: *//p' >"$to/labels"
+	while IFS= read -r object; do
+		n=$((n + 1))
+		pkcs11 "$conf" "$pin_file" -r -y cert --label "$object" -o "$to/$n.der" >/dev/null </dev/null
 		openssl x509 -inform der -in "$to/$n.der" -out "$to/$n.pem"
-	done
-	[ -s "$to/0.pem" ]
+	done <"$to/labels"
+	[ -s "$to/1.pem" ]
 }
 
 not_after() { date -d "$(openssl x509 -in "$1" -noout -enddate | cut -d = -f 2)" +%s; }
 
-# The newest certificate of a token, by its end.
-newest() {
-	local file best='' best_at=0 at
-	for file in "$RIG/tokens/$1"/*.pem; do
-		at=$(not_after "$file")
-		if [ "$at" -gt "$best_at" ]; then best=$file best_at=$at; fi
+# The new certificate whose key is for signing.
+signing() {
+	local file
+	for file in $(later "$1"); do
+		if openssl x509 -in "$file" -noout -ext keyUsage | grep -q 'Digital Signature'; then
+			printf '%s' "$file"
+			return
+		fi
 	done
-	printf '%s' "$best"
 }
 
 # Certificates of a token that end later than anything xuqi was asked to renew.
@@ -47,16 +50,19 @@ later() {
 	done
 }
 
-# A key of the token signs, and the certificate verifies the signature: the key of the same CKA_ID may be
-# any of the token's, so one of them must.
+# A key of the token signs, and the certificate verifies the signature.  The challenge is a digest, because
+# SoftHSM signs with ECDSA alone, not with its hashing kin.
 signs() { # CERTIFICATE CONF PIN_FILE
-	local mechanism=SHA256-RSA-PKCS id
-	if openssl x509 -in "$1" -noout -text | grep -q id-ecPublicKey; then mechanism=ECDSA-SHA256; fi
-	openssl x509 -in "$1" -noout -pubkey >"$RIG/public.pem"
+	local mechanism=SHA256-RSA-PKCS id input=$RIG/challenge
 	head -c 64 /dev/urandom >"$RIG/challenge"
+	openssl x509 -in "$1" -noout -pubkey >"$RIG/public.pem"
+	if openssl x509 -in "$1" -noout -text | grep -q id-ecPublicKey; then
+		openssl dgst -sha256 -binary -out "$RIG/digest" "$RIG/challenge"
+		mechanism=ECDSA input=$RIG/digest
+	fi
 	for id in $(pkcs11 "$2" "$3" -O -y privkey | sed -n 's/^ *ID: *//p'); do
 		pkcs11 "$2" "$3" --sign -m "$mechanism" --id "$id" --signature-format openssl \
-			-i "$RIG/challenge" -o "$RIG/signature" >/dev/null 2>&1 || continue
+			-i "$input" -o "$RIG/signature" >/dev/null 2>&1 || continue
 		if openssl dgst -sha256 -verify "$RIG/public.pem" -signature "$RIG/signature" "$RIG/challenge"; then
 			return 0
 		fi
@@ -77,7 +83,7 @@ check_renewed() {
 		expect "${label}_certificate_${count}_verifies_against_the_root" verifies "$file"
 	done
 	expect_equal "${label}_holds_its_new_certificates" "$wanted" "$count"
-	expect "${label}_signs_with_the_renewed_key" signs "$(newest "$label")" "$conf" "$pin"
+	expect "${label}_signs_with_the_renewed_key" signs "$(signing "$label")" "$conf" "$pin"
 }
 
 logins() { cat "$STATE"/logs/p11-*.log | grep C_Login | grep -c "serial=$1 " || true; }
@@ -123,7 +129,7 @@ check_lists() {
 nothing_runs() {
 	local file found=''
 	for file in /proc/[0-9]*/cmdline; do
-		if tr '\0' ' ' <"$file" 2>/dev/null | grep -qF "$STATE/"; then found+=" ${file//[^0-9]/}"; fi
+		if grep -qaF "$STATE/" "$file" 2>/dev/null; then found+=" ${file//[^0-9]/}"; fi
 	done
 	[ -z "$found" ] || { printf 'still there:%s\n' "$found" && return 1; }
 }
