@@ -1,290 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls outside: what comes back, what surely never left and what may have, and whom either side of a
- * TLS connection trusts.  The other side is our own listener, or a socket that misbehaves. */
-#include "orchestrator/loop/outbound.h"
-
+/* Calls outside: what comes back, what surely never left and what may have.  The other side is our own
+ * listener, or a socket that misbehaves. */
 #include <arpa/inet.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "common/cert.h"
-#include "common/clock.h"
-#include "common/log.h"
-#include "common/text.h"
-#include "orchestrator/loop/inbound.h"
-#include "tests/unit/pki.h"
-
-struct world {
-	struct event_base *base;
-	struct flow_engine *engine;
-	struct outbound *outbound;
-	struct inbound *inbound;
-	struct request *held;
-	unsigned handled;
-	char peer[CERT_NAME]; /* common name of the last client, "" without one */
-};
-
-/* Files of the certificates, made once. */
-static struct {
-	char dir[64];
-	char *root, *other_root, *server, *server_key, *client, *client_key, *stranger,
-		*stranger_key, *expired, *expired_key;
-} files;
-
-static void remember_peer(struct world *world, const struct request *request)
-{
-	struct cert_facts facts = { 0 };
-	struct fault fault;
-	X509 *peer = request_peer(request);
-	world->handled++;
-	if (peer != NULL)
-		assert_true(cert_read_facts(&facts, peer, &fault));
-	memcpy(world->peer, facts.common_name, sizeof(world->peer));
-}
-
-static void answer_echo(struct request *request, void *context)
-{
-	size_t len = 0;
-	const void *body = request_body(request, &len);
-	remember_peer(context, request);
-	request_add_header(
-		request, "X-Word", request_header(request, "X-Word") != NULL ? "heard" : "-");
-	request_reply(request, 201, "text/plain", body, len);
-}
-
-static void answer_large(struct request *request, void *context)
-{
-	OWNED char *body = zalloc(5001, 1);
-	(void)context;
-	memset(body, 'x', 5000);
-	request_reply(request, 200, "text/plain", body, 5000);
-}
-
-static void redirect(struct request *request, void *context)
-{
-	struct world *world = context;
-	world->handled++;
-	request_add_header(request, "Location", "/large");
-	request_reply(request, 302, "text/plain", "", 0);
-}
-
-static void hold(struct request *request, void *context)
-{
-	struct world *world = context;
-	world->held = request;
-}
-
-static const struct inbound_route routes[] = {
-	{ INBOUND_GET, "/echo", 0, NULL, answer_echo },
-	{ INBOUND_POST, "/echo", 100, NULL, answer_echo },
-	{ INBOUND_PUT, "/echo", 100, NULL, answer_echo },
-	{ INBOUND_DELETE, "/echo", 0, NULL, answer_echo },
-	{ INBOUND_GET, "/large", 0, NULL, answer_large },
-	{ INBOUND_GET, "/redirect", 0, NULL, redirect },
-	{ INBOUND_GET, "/held", 0, NULL, hold },
-};
-
-/* ---- one call as a flow ---- */
-
-struct call_story {
-	struct world *world;
-	struct outbound_request request;
-	long status;
-	struct fault fault;
-	char body[64];
-	char word[16];
-	size_t len;
-	bool finished;
-};
-
-static enum flow_next call_out(struct flow *flow, void *self)
-{
-	const struct call_story *story = self;
-	return outbound_begin(story->world->outbound, flow, &story->request);
-}
-
-static enum flow_next look(struct flow *flow, void *self)
-{
-	struct call_story *story = self;
-	const struct reply *reply = flow_reply(flow);
-	story->status = reply->status;
-	story->fault = reply->fault;
-	story->len = reply->len;
-	(void)snprintf(
-		story->body, sizeof(story->body), "%s", reply->body != NULL ? reply->body : "");
-	(void)flow_reply_header(flow, "x-word", story->word, sizeof(story->word));
-	return FLOW_DONE;
-}
-
-static void call_finished(void *self, const struct fault *fault)
-{
-	struct call_story *story = self;
-	story->finished = true;
-	assert_null(fault);
-}
-
-static const struct flow_step call_steps[] = { { "call", call_out }, { "look", look },
-	{ NULL, NULL } };
-static struct flow_kind call_kind = {
-	.name = "call", .steps = call_steps, .finished = call_finished
-};
-
-static void turn(struct world *world)
-{
-	struct timeval tick = { .tv_usec = 2000 };
-	(void)event_base_loopexit(world->base, &tick);
-	(void)event_base_loop(world->base, 0);
-}
-
-static void begin_call(struct world *world, struct call_story *story)
-{
-	story->world = world;
-	assert_true(flow_start(world->engine, &call_kind, story));
-}
-
-static void end_call(struct world *world, const struct call_story *story)
-{
-	int64_t until = clock_monotonic_ms() + 15000;
-	while (!story->finished && clock_monotonic_ms() < until)
-		turn(world);
-	assert_true(story->finished);
-}
-
-static void run_call(struct world *world, struct call_story *story)
-{
-	begin_call(world, story);
-	end_call(world, story);
-}
-
-/* ---- the world ---- */
-
-static void use_outbound(struct world *world, unsigned timeout_ms, bool plain)
-{
-	struct fault fault;
-	outbound_free(world->outbound);
-	world->outbound = outbound_new(world->base,
-		&(struct outbound_options){
-			.timeout_ms = timeout_ms, .allow_plain_loopback = plain },
-		&fault);
-	assert_non_null(world->outbound);
-}
-
-static void use_inbound(struct world *world, bool tls)
-{
-	struct fault fault;
-	struct inbound_options options = { .address = "127.0.0.1",
-		.routes = routes,
-		.route_count = COUNT_OF(routes),
-		.context = world,
-		.header_max = 16384,
-		.connections_max = 100,
-		.connections_per_address = 100,
-		.request_deadline_s = 10 };
-	if (tls) {
-		options.cert_file = files.server;
-		options.key_file = files.server_key;
-		options.ca_file = files.root;
-	}
-	world->inbound = inbound_new(world->base, &options, &fault);
-	if (world->inbound == NULL)
-		fail_msg("%s", fault.text);
-}
-
-static char *url(const struct world *world, const char *scheme, const char *path)
-{
-	return text_dupf("%s://127.0.0.1:%u%s", scheme, inbound_port(world->inbound), path);
-}
-
-static int begin_world(void **state)
-{
-	struct world *world = zalloc(1, sizeof(*world));
-	struct fault fault;
-	log_init("outbound_test", LOG_LEVEL_ERROR);
-	world->base = event_base_new();
-	world->engine = flow_engine_new(world->base, &fault);
-	use_outbound(world, 5000, true);
-	*state = world;
-	return 0;
-}
-
-static int end_world(void **state)
-{
-	struct world *world = *state;
-	outbound_free(world->outbound);
-	inbound_free(world->inbound);
-	turn(world);
-	flow_engine_free(world->engine);
-	event_base_free(world->base);
-	free(world);
-	return 0;
-}
-
-static char *file_of(const char *name)
-{
-	return text_dupf("%s/%s.pem", files.dir, name);
-}
-
-static void write_pair(const struct pki *pki, const char *name, char **cert, char **key)
-{
-	*cert = file_of(name);
-	pki_write_cert(pki, *cert);
-	if (key == NULL)
-		return;
-	OWNED char *key_name = text_dupf("%s-key", name);
-	*key = file_of(key_name);
-	pki_write_key(pki, *key);
-}
-
-static int make_files(void **state)
-{
-	(void)state;
-	(void)snprintf(files.dir, sizeof(files.dir), "/tmp/xuqi-outbound-test-XXXXXX");
-	if (mkdtemp(files.dir) == NULL)
-		return 1;
-	struct pki root =
-		pki_make(NULL, &(struct pki_spec){ .common_name = "Root", .is_ca = true });
-	struct pki other =
-		pki_make(NULL, &(struct pki_spec){ .common_name = "Other", .is_ca = true });
-	struct pki server = pki_make(&root, &(struct pki_spec){ .common_name = "server" });
-	struct pki client = pki_make(&root, &(struct pki_spec){ .common_name = "agent-7" });
-	struct pki stranger = pki_make(&other, &(struct pki_spec){ .common_name = "stranger" });
-	struct pki expired = pki_make(&root,
-		&(struct pki_spec){ .common_name = "expired", .begins_s = -9999, .lasts_s = 99 });
-	write_pair(&root, "root", &files.root, NULL);
-	write_pair(&other, "other", &files.other_root, NULL);
-	write_pair(&server, "server", &files.server, &files.server_key);
-	write_pair(&client, "client", &files.client, &files.client_key);
-	write_pair(&stranger, "stranger", &files.stranger, &files.stranger_key);
-	write_pair(&expired, "expired", &files.expired, &files.expired_key);
-	struct pki *all[] = { &root, &other, &server, &client, &stranger, &expired };
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		pki_done(all[i]);
-	return 0;
-}
-
-static int remove_files(void **state)
-{
-	char **all[] = { &files.root, &files.other_root, &files.server, &files.server_key,
-		&files.client, &files.client_key, &files.stranger, &files.stranger_key,
-		&files.expired, &files.expired_key };
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(all); i++) {
-		(void)unlink(*all[i]);
-		free(*all[i]);
-	}
-	return rmdir(files.dir);
-}
+#include "tests/unit/outbound_world.h"
 
 /* ---- what comes back ---- */
 
@@ -293,7 +16,7 @@ static void a_call_brings_status_headers_and_body_back(void **state)
 	static const char *const methods[] = { "POST", "PUT" };
 	static const char *const headers[] = { "X-Word: hear", NULL };
 	struct world *world = *state;
-	use_inbound(world, false);
+	use_inbound(world, NULL);
 	OWNED char *to = url(world, "http", "/echo");
 
 	for (size_t i = 0; i < COUNT_OF(methods); i++) {
@@ -321,7 +44,7 @@ static void many_calls_run_at_once(void **state)
 {
 	struct world *world = *state;
 	struct call_story stories[50];
-	use_inbound(world, false);
+	use_inbound(world, NULL);
 	OWNED char *to = url(world, "http", "/echo");
 
 	for (size_t i = 0; i < COUNT_OF(stories); i++) {
@@ -339,7 +62,7 @@ static void many_calls_run_at_once(void **state)
 static void redirects_are_not_followed(void **state)
 {
 	struct world *world = *state;
-	use_inbound(world, false);
+	use_inbound(world, NULL);
 	OWNED char *to = url(world, "http", "/redirect");
 	struct call_story story = { .request = { .method = "GET", .url = to } };
 
@@ -352,7 +75,7 @@ static void redirects_are_not_followed(void **state)
 static void an_answer_over_its_limit_is_not_taken(void **state)
 {
 	struct world *world = *state;
-	use_inbound(world, false);
+	use_inbound(world, NULL);
 	OWNED char *to = url(world, "http", "/large");
 	struct call_story over = { .request = { .method = "GET", .url = to, .answer_max = 4999 } };
 	struct call_story exact = { .request = { .method = "GET", .url = to, .answer_max = 5000 } };
@@ -374,7 +97,7 @@ static void plain_http_is_for_loopback_and_only_where_allowed(void **state)
 	static const char *const elsewhere[] = { "http://192.0.2.1/", "http://127.0.0.1.example/",
 		"http://localhost@192.0.2.1/", "ftp://127.0.0.1/", "file:///etc/passwd" };
 	struct world *world = *state;
-	use_inbound(world, false);
+	use_inbound(world, NULL);
 	OWNED char *to = url(world, "http", "/echo");
 
 	for (size_t i = 0; i < COUNT_OF(elsewhere); i++) {
@@ -427,7 +150,7 @@ static void a_call_to_nobody_surely_never_left(void **state)
 static void an_answer_that_does_not_come_in_time_leaves_it_unsure(void **state)
 {
 	struct world *world = *state;
-	use_inbound(world, false);
+	use_inbound(world, NULL);
 	use_outbound(world, 300, true);
 	OWNED char *to = url(world, "http", "/held");
 	struct call_story story = { .request = { .method = "GET", .url = to } };
@@ -514,7 +237,7 @@ static void an_effect_is_not_sent_twice_when_its_connection_dies(void **state)
 static void calls_under_way_when_we_stop_are_unsure(void **state)
 {
 	struct world *world = *state;
-	use_inbound(world, false);
+	use_inbound(world, NULL);
 	OWNED char *to = url(world, "http", "/held");
 	struct call_story story = { .request = { .method = "GET", .url = to } };
 	begin_call(world, &story);
@@ -528,91 +251,6 @@ static void calls_under_way_when_we_stop_are_unsure(void **state)
 
 	assert_int_equal(story.fault.kind, FAULT_UNSURE);
 	request_reply(world->held, 200, "text/plain", "late", 4);
-}
-
-/* ---- trust ---- */
-
-static void call_as(struct world *world, struct call_story *story, const char *to, const char *cert,
-	const char *key)
-{
-	*story = (struct call_story){ .request = { .method = "POST",
-					      .url = to,
-					      .ca_file = files.root,
-					      .cert_file = cert,
-					      .key_file = key } };
-	(void)snprintf(world->peer, sizeof(world->peer), "nobody asked");
-	run_call(world, story);
-}
-
-static void a_client_is_known_by_its_certificate_in_every_session(void **state)
-{
-	struct world *world = *state;
-	struct call_story story;
-	use_inbound(world, true);
-	OWNED char *to = url(world, "https", "/echo");
-
-	for (int i = 0; i < 3; i++) { /* from the second on libcurl offers the session again */
-		call_as(world, &story, to, files.client, files.client_key);
-		assert_int_equal(story.status, 201);
-		assert_string_equal(world->peer, "agent-7");
-	}
-}
-
-static void a_client_without_a_good_certificate_is_let_in_as_nobody(void **state)
-{
-	struct world *world = *state;
-	struct call_story story;
-	use_inbound(world, true);
-	OWNED char *to = url(world, "https", "/echo");
-
-	struct {
-		const char *cert, *key;
-	} const clients[] = { { NULL, NULL }, { files.stranger, files.stranger_key },
-		{ files.expired, files.expired_key } };
-
-	for (size_t i = 0; i < 2 * COUNT_OF(clients); i++) {
-		call_as(world, &story, to, clients[i / 2].cert, clients[i / 2].key);
-		assert_int_equal(story.status, 201);
-		assert_string_equal(world->peer, "");
-	}
-}
-
-static void a_server_of_another_authority_is_not_told_anything(void **state)
-{
-	struct world *world = *state;
-	use_inbound(world, true);
-	OWNED char *to = url(world, "https", "/echo");
-	struct call_story other = {
-		.request = { .method = "POST", .url = to, .ca_file = files.other_root }
-	};
-	struct call_story system_wide = { .request = { .method = "POST", .url = to } };
-
-	run_call(world, &other);
-	run_call(world, &system_wide);
-
-	assert_int_equal(other.fault.kind, FAULT_LATER);
-	assert_int_equal(system_wide.fault.kind, FAULT_LATER);
-	assert_int_equal(world->handled, 0);
-}
-
-static void tls_files_that_are_wrong_are_named(void **state)
-{
-	struct world *world = *state;
-	struct fault fault;
-	struct inbound_options options = { .address = "127.0.0.1",
-		.cert_file = files.server,
-		.key_file = files.client_key,
-		.ca_file = files.root };
-
-	assert_null(inbound_new(world->base, &options, &fault));
-	assert_non_null(strstr(fault.text, files.client_key));
-	options.key_file = files.server_key;
-	options.ca_file = files.server_key;
-	assert_null(inbound_new(world->base, &options, &fault));
-	assert_non_null(strstr(fault.text, files.server_key));
-	options.cert_file = "/nonexistent.pem";
-	assert_null(inbound_new(world->base, &options, &fault));
-	assert_non_null(strstr(fault.text, "/nonexistent.pem"));
 }
 
 int main(void)
@@ -629,10 +267,6 @@ int main(void)
 		IN_WORLD(a_handshake_that_does_not_come_in_time_surely_sent_nothing),
 		IN_WORLD(an_effect_is_not_sent_twice_when_its_connection_dies),
 		IN_WORLD(calls_under_way_when_we_stop_are_unsure),
-		IN_WORLD(a_client_is_known_by_its_certificate_in_every_session),
-		IN_WORLD(a_client_without_a_good_certificate_is_let_in_as_nobody),
-		IN_WORLD(a_server_of_another_authority_is_not_told_anything),
-		IN_WORLD(tls_files_that_are_wrong_are_named),
 	};
-	return cmocka_run_group_tests(tests, make_files, remove_files);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
