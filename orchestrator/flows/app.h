@@ -42,6 +42,7 @@ struct app {
 	struct connector *connector;
 	struct agent_ca *agent_ca;
 	struct sweep *sweep;
+	void (*on_step_ended)(struct app *app); /* a renewal took a step: look for the next */
 	struct inbound *people, *agents;
 	bool migrated; /* the schema is current: /readyz */
 	bool stopping;

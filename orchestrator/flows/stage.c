@@ -9,7 +9,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "orchestrator/domain/effect_key.h"
-#include "orchestrator/flows/sweep.h"
+#include "orchestrator/flows/lease.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
 
@@ -319,8 +319,8 @@ static void stage_finished(void *self, const struct fault *fault)
 	else
 		log_warn("renewal.step_failed", LOG_TEXT("renewal", run->id), LOG_FAULT(fault));
 	if (fault != NULL) /* where the lease has passed on, the fence refuses this */
-		sweep_give_back(run->app, run->id, run->epoch, fault->text);
-	sweep_wake(run->app->sweep);
+		lease_give_back(run->app, run->id, run->epoch, fault->text);
+	run->app->on_step_ended(run->app);
 	run_free(run);
 }
 

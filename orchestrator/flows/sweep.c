@@ -8,6 +8,7 @@
 #include "common/bytes.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "orchestrator/flows/lease.h"
 #include "orchestrator/flows/stage.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
@@ -49,7 +50,7 @@ static enum flow_next sweep_begin_steps(struct flow *flow, void *self)
 		const char *id = PQgetvalue(rows, i, 0), *epoch = PQgetvalue(rows, i, 1);
 
 		if (!stage_start(sweep->app, id, epoch))
-			sweep_give_back(sweep->app, id, epoch, "too much at once");
+			lease_give_back(sweep->app, id, epoch, "too much at once");
 	}
 	return db_begin(sweep->app->db, flow, sql_campaigns_finish, 0, NULL);
 }
@@ -119,9 +120,21 @@ static void sweep_on_timer(int fd, short what, void *context)
 		sweep_arm(sweep, SWEEP_FAILED_MS);
 }
 
-static void sweep_on_notify(void *context)
+static void sweep_wake(void *context)
 {
-	sweep_wake(context);
+	struct sweep *sweep = context;
+
+	if (sweep->stopped)
+		return;
+	if (sweep->running)
+		sweep->again = true;
+	else
+		sweep_arm(sweep, 0);
+}
+
+static void sweep_step_ended(struct app *app)
+{
+	sweep_wake(app->sweep);
 }
 
 struct sweep *sweep_new(struct app *app, struct fault *fault)
@@ -129,9 +142,9 @@ struct sweep *sweep_new(struct app *app, struct fault *fault)
 	struct sweep *sweep = zalloc(1, sizeof *sweep);
 
 	sweep->app = app;
+	app->on_step_ended = sweep_step_ended;
 	sweep->timer = event_new(app->base, -1, 0, sweep_on_timer, sweep);
-	if (sweep->timer == NULL ||
-		!db_listen(app->db, "xuqi_wake", sweep_on_notify, sweep, fault)) {
+	if (sweep->timer == NULL || !db_listen(app->db, "xuqi_wake", sweep_wake, sweep, fault)) {
 		sweep_free(sweep);
 		return NULL;
 	}
@@ -152,63 +165,4 @@ void sweep_free(struct sweep *sweep)
 	if (sweep->timer != NULL)
 		event_free(sweep->timer);
 	free(sweep);
-}
-
-void sweep_wake(struct sweep *sweep)
-{
-	if (sweep == NULL || sweep->stopped)
-		return;
-	if (sweep->running)
-		sweep->again = true;
-	else
-		sweep_arm(sweep, 0);
-}
-
-/* ---- giving a lease back ---- */
-
-struct give_back {
-	struct app *app;
-	char *id, *epoch, *wait;
-};
-
-static enum flow_next give_back_rest(struct flow *flow, void *self)
-{
-	struct give_back *back = self;
-
-	return db_begin(
-		back->app->db, flow, sql_renewal_rest, DB_ARGS(back->id, back->epoch, back->wait));
-}
-
-static const struct flow_step give_back_steps[] = {
-	{ "rest", give_back_rest },
-	{ NULL, NULL },
-};
-
-static void give_back_finished(void *self, const struct fault *fault)
-{
-	struct give_back *back = self;
-
-	/* A lease that cannot be given back runs out by itself. */
-	if (fault != NULL && fault->kind != FAULT_CONFLICT)
-		log_debug("renewal.kept", LOG_TEXT("renewal", back->id), LOG_FAULT(fault));
-	free(back->id);
-	free(back->epoch);
-	free(back->wait);
-	free(back);
-}
-
-static struct flow_kind give_back_kind = { "give_back", give_back_steps, give_back_finished, 0, 0 };
-
-void sweep_give_back(struct app *app, const char *id, const char *epoch, const char *text)
-{
-	struct give_back *back = zalloc(1, sizeof *back);
-	JSON *wait = json_pack("{s:s, s:I, s:s}", "reason", "error", "seconds",
-		(json_int_t)app->settings.retry_first_seconds, "error", text);
-
-	back->app = app;
-	back->id = text_dup(id);
-	back->epoch = text_dup(epoch);
-	back->wait = json_write(wait);
-	if (!flow_start(app->engine, &give_back_kind, back))
-		give_back_finished(back, NULL);
 }

@@ -10,7 +10,3 @@ struct sweep *sweep_new(struct app *app, struct fault *fault);
 /* Claim nothing more. */
 void sweep_stop(struct sweep *sweep);
 void sweep_free(struct sweep *sweep);
-/* Look at once (or right after the sweep that runs).  NULL is a no-op. */
-void sweep_wake(struct sweep *sweep);
-/* Give the lease of renewal ID back after a failure of our own, with TEXT as its last error. */
-void sweep_give_back(struct app *app, const char *id, const char *epoch, const char *text);
