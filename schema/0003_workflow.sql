@@ -12,7 +12,9 @@ language sql as $$
 $$;
 
 -- A fact has come in for these renewals: look at them at once, also when a worker holds one just now.
+-- Locked in one order, so that two wakers never wait for each other.
 create function renewals_wake(p_ids bigint[]) returns void language sql as $$
+  select from renewals where id = any (p_ids) order by id for update;
   update renewals set woken_at = clock_timestamp(),
     due_at = case when claimed_until is null then clock_timestamp() else due_at end
   where id = any (p_ids);
@@ -30,6 +32,8 @@ begin
     raise exception 'there is no renewal %', p_id using errcode = 'XQ404';
   elsif r.epoch <> p_epoch then
     raise exception 'renewal % is in other hands: lease % has passed to %', p_id, p_epoch, r.epoch using errcode = 'XQ409';
+  elsif r.claimed_until is null then
+    raise exception 'renewal %: lease % was given back already', p_id, p_epoch using errcode = 'XQ409';
   end if;
   return r;
 end $$;
@@ -120,17 +124,22 @@ begin
   on conflict (renewal_id) where state <> 'closed' do nothing;
 end $$;
 
-create function conclude_invoice(p_id bigint, p_doc jsonb) returns void language sql as $$
+create function conclude_invoice(p_id bigint, p_doc jsonb) returns void language plpgsql as $$
+begin
   insert into invoices (renewal_id, number, total_fen, buyer, buyer_tax_id, seller, email, state, sent_at, document, format, sha256)
   values (p_id, p_doc->>'number', (p_doc->>'total_fen')::bigint, p_doc->>'buyer', p_doc->>'buyer_tax_id',
     p_doc->>'seller', p_doc->>'email', p_doc->>'state', (p_doc->>'sent_at')::timestamptz,
     decode(p_doc->>'document_b64', 'base64'), p_doc->>'format',
     encode(sha256(decode(p_doc->>'document_b64', 'base64')), 'hex'))
-  on conflict (number) do nothing
-$$;
+  on conflict (number) do nothing;
+  if exists (select from invoices where number = p_doc->>'number' and renewal_id <> p_id) then
+    raise exception 'invoice % is archived for renewal % already: ask the CA which it belongs to', p_doc->>'number',
+      (select renewal_id from invoices where number = p_doc->>'number') using errcode = 'XQ409';
+  end if;
+end $$;
 
--- The plan of the campaign with this renewal's new price; its digest changes with it, so the spend gate
--- of this renewal is open again.  The old digest guards against a plan that changed meanwhile.
+-- The plan of the campaign with this renewal's new price; its digest changes with it, so both gates of this
+-- renewal are shut again.  The old digest guards against a plan that changed meanwhile.
 create function conclude_reprice(p_id bigint, p_campaign bigint, p_doc jsonb) returns void language plpgsql as $$
 begin
   update campaigns set plan = p_doc->'plan', digest = p_doc->>'digest'
@@ -138,7 +147,7 @@ begin
   if not found then
     raise exception 'the plan of campaign % changed meanwhile', p_campaign using errcode = 'XQ409';
   end if;
-  update renewals set spend_approval = null, approved_fen = (p_doc->>'price_fen')::bigint, quoted_fen = null,
+  update renewals set spend_approval = null, touch_approval = null, approved_fen = (p_doc->>'price_fen')::bigint, quoted_fen = null,
     term_years = (p_doc->>'term_years')::int
   where id = p_id;
 end $$;
@@ -173,7 +182,7 @@ begin
       where o.state = 'queued' and t1.workstation_id = t2.workstation_id));
   end if;
   if p_doc ? 'requeue_install' then
-    update install_orders set state = 'queued', outcome = null where renewal_id = p_id and state = 'reported';
+    update install_orders set state = 'queued', outcome = null where renewal_id = p_id and state in ('reported', 'permitted');
   end if;
   if p_doc ? 'invoice' then perform conclude_invoice(p_id, p_doc->'invoice'); end if;
   if p_doc ? 'reprice' then perform conclude_reprice(p_id, r.campaign_id, p_doc->'reprice'); end if;
@@ -222,11 +231,15 @@ end $$;
 
 -- ---------------------------------------------------------------- PIN permits
 
--- Commit one use of a stored PIN before it is handed out.  The same reference gets the same permit again.
+-- Commit one use of a stored PIN before it is handed out.  The same reference gets the same permit again, but
+-- nobody gets one under a hold.
 create function pin_permit(p_agent bigint, p_order bigint, p_ref text, p_serial text) returns timestamptz
 language plpgsql as $$
 declare o install_orders; t tokens; r renewals; v_until timestamptz; v_unit bigint;
 begin
+  if exists (select from agents where id = p_agent and revoked_at is not null) then
+    raise exception 'agent % was revoked', p_agent using errcode = 'XQ403';
+  end if;
   select * into o from install_orders where id = p_order and offered_to = p_agent for update;
   if not found then
     raise exception 'order % is not this agent''s', p_order using errcode = 'XQ404';
@@ -235,6 +248,11 @@ begin
   if t.serial <> p_serial then
     raise exception 'order % is for token %, not %', p_order, t.serial, p_serial using errcode = 'XQ409';
   end if;
+  select * into r from renewals where id = o.renewal_id for update;
+  select unit_id into v_unit from certificate_sets where id = r.set_id;
+  if r.touch_approval is null or is_held(v_unit) then
+    raise exception 'renewal % may not touch its token now: touch approval missing or held', r.id using errcode = 'XQ409';
+  end if;
   select expires_at into v_until from pin_attempts
     where permit_ref = p_ref and order_id = p_order and outcome is null and cleared_at is null;
   if found then
@@ -242,11 +260,6 @@ begin
   end if;
   if o.state <> 'offered' then
     raise exception 'order % is % and takes no permit', p_order, o.state using errcode = 'XQ409';
-  end if;
-  select * into r from renewals where id = o.renewal_id for update;
-  select unit_id into v_unit from certificate_sets where id = r.set_id;
-  if r.touch_approval is null or is_held(v_unit) then
-    raise exception 'renewal % may not touch its token now: touch approval missing or held', r.id using errcode = 'XQ409';
   end if;
   if exists (select from pin_attempts a where a.token_id = t.id and a.cleared_at is null
              and (a.outcome is null or a.outcome in ('incorrect', 'unsure'))) then
@@ -262,24 +275,36 @@ begin
   return v_until;
 end $$;
 
+-- What a result says, taken for `installed` only if every new certificate of the order was read back.
+create function install_outcome(p_body jsonb, p_doc jsonb) returns text language sql immutable as $$
+  select case when p_doc->>'outcome' = 'installed' and exists (
+      select from jsonb_array_elements(p_body->'new') n
+      where not coalesce(p_doc->'certificate_sha256', '[]') ? encode(sha256(decode(n->>'der_b64', 'base64')), 'hex'))
+    then 'readback_failed' else p_doc->>'outcome' end
+$$;
+
 -- Record what an agent did with an order; the same result again changes nothing.
 create function install_result(p_agent bigint, p_order bigint, p_doc jsonb) returns void language plpgsql as $$
-declare o install_orders; v_pin text;
+declare o install_orders; v_pin text; v_outcome text;
 begin
   select * into o from install_orders where id = p_order and offered_to = p_agent for update;
   if not found then
     raise exception 'order % is not this agent''s', p_order using errcode = 'XQ404';
   end if;
+  if exists (select from pin_attempts where permit_ref = p_doc->>'permit_ref' and reported_at is not null) then
+    return; -- the answer to an earlier delivery was lost
+  end if;
+  v_outcome := install_outcome(o.body, p_doc);
   v_pin := case when not coalesce((p_doc->>'login_attempted')::boolean, false) then 'not_used'
                 when p_doc->>'outcome' = 'pin_incorrect' then 'incorrect'
                 when p_doc->>'outcome' = 'pin_unsure' then 'unsure' else 'accepted' end;
   update pin_attempts set outcome = v_pin, reported_at = clock_timestamp()
     where order_id = p_order and permit_ref = p_doc->>'permit_ref' and outcome is null;
   if o.state in ('offered', 'permitted') then
-    update install_orders set state = 'reported', outcome = p_doc->>'outcome', result = p_doc,
+    update install_orders set state = 'reported', outcome = v_outcome, result = p_doc,
       reported_at = clock_timestamp() where id = p_order;
     insert into journal (renewal_id, event, by, text) values (o.renewal_id, 'install_reported_by_agent',
-      'agent:' || p_agent, (p_doc->>'outcome') || coalesce(': ' || (p_doc->>'error'), ''));
+      'agent:' || p_agent, v_outcome || coalesce(': ' || (p_doc->>'error'), ''));
     perform renewals_wake(array[o.renewal_id]);
   end if;
 end $$;

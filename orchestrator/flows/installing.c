@@ -6,6 +6,9 @@
 #include "common/text.h"
 #include "orchestrator/flows/stage.h"
 
+/* After so long without a result the agent that holds a permit is taken for silent. */
+enum { PERMIT_SILENCE_SECONDS = 3600 };
+
 static bool order_is(const struct stage_run *run, const char *state)
 {
 	return text_equal(stage_text(run, "install.state"), state);
@@ -30,11 +33,13 @@ static void ask_for_token(struct stage_run *run)
 static void ask_about_pin(struct stage_run *run)
 {
 	OWNED char *text = text_dupf(
-		"The stored PIN of token %s was used once and is barred now (%s). Do not try it again by "
+		"The stored PIN of token %s was presented at most once and is barred now (%s). Do not try it again by "
 		"machine. Find out the right PIN with the custodian, or have it reset (解锁 / 忘记密码) with the data of the "
 		"last handler; store it anew on the workstation, clear the agent's ledger (xuqi-agent pin clear), then "
 		"finish this task with remedy=cleared.",
-		stage_text(run, "token.serial"), stage_text(run, "install.outcome"));
+		stage_text(run, "token.serial"),
+		stage_text(run, "install.outcome") != NULL ? stage_text(run, "install.outcome")
+							   : "no result came");
 
 	stage_task(run,
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:[s], s:{s:s?, s:s?, s:s?}}",
@@ -164,11 +169,24 @@ static enum stage_next nothing_called(struct stage_run *run)
 
 const struct stage queued_stage = { RENEWAL_INSTALL_QUEUED, queued_decide, nothing_called };
 
+/* An agent that took a permit and fell silent may or may not have used the PIN: only a person can tell. */
+static enum stage_next permit_is_open(struct stage_run *run)
+{
+	const json_t *pin = stage_at(run, "tasks.pin");
+
+	if (stage_number(run, "install.permit_age_s", 0) < PERMIT_SILENCE_SECONDS)
+		return stage_await(run, "token");
+	if (text_equal(json_peek_text(pin, "state"), "done") && !stage_flag(run, "pin_barred"))
+		return queue_again(run, true);
+	ask_about_pin(run);
+	return stage_await(run, "pin");
+}
+
 static enum stage_next installing_decide(struct stage_run *run)
 {
 	if (order_is(run, "reported"))
 		return read_report(run, true);
-	return stage_await(run, "token");
+	return permit_is_open(run);
 }
 
 const struct stage installing_stage = { RENEWAL_INSTALLING, installing_decide, nothing_called };

@@ -57,6 +57,7 @@ select jsonb_build_object(
       'suggested', exists (select from links l where l.order_id = o.id and l.verdict in ('suggested', 'confirmed')))
     from dues d join payment_orders o on o.id = d.order_id where d.renewal_id = r.id),
   'install', (select jsonb_build_object('id', i.id::text, 'state', i.state, 'outcome', i.outcome, 'result', i.result,
+      'permit_age_s', (select extract(epoch from clock_timestamp() - max(permitted_at))::bigint from pin_attempts a where a.order_id = i.id),
       'answered', exists (select from tasks k where k.renewal_id = r.id and k.kind in ('install', 'pin') and k.state = 'done'
         and k.closed_at > i.reported_at),
       'first', i.id = (select min(j.id) from install_orders j join tokens tj on tj.id = j.token_id
