@@ -2,8 +2,7 @@
 /* The four declared fields: copied raw, never invented, compared field by field (remittances.tsv). */
 #include "tests/unit/cases.h"
 
-#include <stdlib.h>
-
+#include "common/bytes.h"
 #include "orchestrator/domain/remittance.h"
 
 static struct remittance_line a_line(void)
@@ -100,7 +99,7 @@ static void differences_are_those_of_the_table(void **state)
 
 	line.own_account = row->cells[0];
 	line.own_name = row->cells[1];
-	line.amount_fen = strtoll(row->cells[2], NULL, 10);
+	assert_true(number_parse(&line.amount_fen, row->cells[2], 0, INT64_MAX));
 	assert_true(clock_parse(&line.paid_at, row->cells[3]));
 	assert_true(precision_parse(&line.paid_at_precision, row->cells[4]));
 	struct remittance declared = taken(&line);

@@ -2,9 +2,16 @@
 /* Cells of bank statements, from the tables amounts.tsv and times.tsv, and account numbers. */
 #include "tests/unit/cases.h"
 
-#include <stdlib.h>
-
+#include "common/bytes.h"
 #include "orchestrator/formats/statement_value.h"
+
+static int64_t a_number(const char *text)
+{
+	int64_t number = 0;
+
+	assert_true(number_parse(&number, text, INT64_MIN, INT64_MAX));
+	return number;
+}
 
 static void an_amount_is_read_as_the_table_says(void **state)
 {
@@ -18,7 +25,7 @@ static void an_amount_is_read_as_the_table_says(void **state)
 		assert_int_equal(value, VALUE_BAD);
 	} else {
 		assert_int_equal(value, VALUE_READ);
-		assert_int_equal(fen, strtoll(row->cells[1], NULL, 10));
+		assert_int_equal(fen, a_number(row->cells[1]));
 	}
 }
 
@@ -29,7 +36,7 @@ static void assert_time(const struct value_time *time, const struct case_row *ro
 
 	if (strcmp(row->cells[2], "time") == 0) {
 		assert_false(time->has_day);
-		assert_int_equal(time->at, strtoll(row->cells[1], NULL, 10) * CLOCK_SECOND);
+		assert_int_equal(time->at, a_number(row->cells[1]) * CLOCK_SECOND);
 		return;
 	}
 	assert_true(precision_parse(&precision, row->cells[2]));
