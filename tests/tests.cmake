@@ -1,3 +1,9 @@
+# The positive control of the kill tests: xuqid that draws fresh keys after every start.  Everything else is
+# the product's own objects; the linker takes this definition before the library's.
+add_executable(xuqid-fresh-keys orchestrator/main.c orchestrator/settings.c
+               tests/variants/fresh_keys.c)
+target_link_libraries(xuqid-fresh-keys PRIVATE api)
+
 # Unit tests: tests/unit/NAME_test.c is one cmocka program that may link every layer.
 file(GLOB UNIT_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*_test.c)
 set(AGENT_TESTS ${UNIT_TESTS})
