@@ -59,8 +59,12 @@ static void stop_look(int fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (flow_engine_running(self->app.engine) == 0 ||
-		clock_monotonic_ms() > self->stop_deadline_ms)
+	unsigned open = flow_engine_running(self->app.engine);
+	if (self->app.people != NULL)
+		open += inbound_open_requests(self->app.people);
+	if (self->app.agents != NULL)
+		open += inbound_open_requests(self->app.agents);
+	if (open == 0 || clock_monotonic_ms() > self->stop_deadline_ms)
 		(void)event_base_loopbreak(self->app.base);
 	else
 		(void)event_add(self->stop_timer, &soon);
@@ -254,15 +258,16 @@ static void daemon_free(struct daemon *self)
 {
 	struct app *app = &self->app;
 
+	/* flows that outlived the stop end first, for they use all that follows */
+	outbound_free(app->outbound);
+	db_free(app->db);
+	flow_engine_free(app->engine);
 	inbound_free(app->people);
 	inbound_free(app->agents);
 	sweep_free(app->sweep);
 	ca_watch_free(self->watch);
 	if (app->connector != NULL)
 		app->connector->ops->free(app->connector);
-	outbound_free(app->outbound);
-	db_free(app->db);
-	flow_engine_free(app->engine);
 	agent_ca_free(app->agent_ca);
 	if (self->stop_timer != NULL) {
 		event_free(self->on_term);

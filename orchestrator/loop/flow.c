@@ -23,7 +23,8 @@ struct flow {
 	bool is_ready; /* stands in the engine's queue */
 	bool in_step;
 	bool waits;
-	TAILQ_ENTRY(flow) entry;
+	TAILQ_ENTRY(flow) entry; /* of the queue of ready ones */
+	TAILQ_ENTRY(flow) one;   /* of all */
 	PGresult *rows;
 	struct reply reply;
 	struct fault fault;    /* kind NONE: none */
@@ -37,7 +38,9 @@ struct flow_engine {
 	struct event_base *base;
 	struct event *wake;
 	struct flow_queue ready;
+	struct flow_queue all;
 	unsigned running;
+	bool closing;
 };
 
 static void run_ready(evutil_socket_t fd, short what, void *context);
@@ -46,6 +49,7 @@ struct flow_engine *flow_engine_new(struct event_base *base, struct fault *fault
 {
 	struct flow_engine *engine = zalloc(1, sizeof(*engine));
 	TAILQ_INIT(&engine->ready);
+	TAILQ_INIT(&engine->all);
 	engine->base = base;
 	engine->wake = evtimer_new(base, run_ready, engine);
 	if (engine->wake == NULL) {
@@ -54,15 +58,6 @@ struct flow_engine *flow_engine_new(struct event_base *base, struct fault *fault
 		return NULL;
 	}
 	return engine;
-}
-
-void flow_engine_free(struct flow_engine *engine)
-{
-	if (engine == NULL)
-		return;
-	assert(engine->running == 0);
-	event_free(engine->wake);
-	free(engine);
 }
 
 unsigned flow_engine_running(const struct flow_engine *engine)
@@ -82,7 +77,7 @@ static void make_ready(struct flow *flow)
 
 bool flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self)
 {
-	if (kind->limit != 0 && kind->running >= kind->limit)
+	if (engine->closing || (kind->limit != 0 && kind->running >= kind->limit))
 		return false;
 	struct flow *flow = zalloc(1, sizeof(*flow));
 	flow->engine = engine;
@@ -90,6 +85,7 @@ bool flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self)
 	flow->self = self;
 	kind->running++;
 	engine->running++;
+	TAILQ_INSERT_TAIL(&engine->all, flow, one);
 	make_ready(flow);
 	return true;
 }
@@ -255,6 +251,7 @@ static void finish(struct flow *flow)
 	if (flow->timer != NULL)
 		event_free(flow->timer);
 	drop_results(flow);
+	TAILQ_REMOVE(&engine->all, flow, one);
 	free(flow);
 	engine->running--;
 }
@@ -316,4 +313,27 @@ static void run_ready(evutil_socket_t fd, short what, void *context)
 		flow->is_ready = false;
 		run_flow(flow);
 	}
+}
+
+/* End a flow whose story cannot go on. */
+static void give_up(struct flow *flow)
+{
+	if (flow->is_ready)
+		TAILQ_REMOVE(&flow->engine->ready, flow, entry);
+	flow->is_ready = false;
+	if (flow->fault.kind == FAULT_NONE)
+		(void)fault_set(&flow->fault, FAULT_LATER, "the program is stopping");
+	finish(flow);
+}
+
+void flow_engine_free(struct flow_engine *engine)
+{
+	if (engine == NULL)
+		return;
+	engine->closing = true;
+	while (engine->running > 0)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow TAILQ_REMOVE */
+		give_up(TAILQ_FIRST(&engine->all));
+	event_free(engine->wake);
+	free(engine);
 }

@@ -51,9 +51,12 @@ struct reply {
 
 struct event_base;
 
-/* The engine of one event loop; every flow needs it.  free only when no flow runs. */
+/* The engine of one event loop; every flow needs it. */
 struct flow_engine;
 struct flow_engine *flow_engine_new(struct event_base *base, struct fault *fault);
+/* Flows that still run end with FAULT_LATER (or the fault that had just reached them), no step of theirs
+ * runs any more, and `finished` can start none.  Free what they wait for (db, outbound) before, and what
+ * their `finished` uses after. */
 void flow_engine_free(struct flow_engine *engine);
 /* Flows that have not finished; a graceful stop waits until it is 0. */
 unsigned flow_engine_running(const struct flow_engine *engine);

@@ -230,5 +230,9 @@ unsigned inbound_port(const struct inbound *inbound)
 
 unsigned inbound_open_requests(const struct inbound *inbound)
 {
-	return inbound->open_requests;
+	unsigned leaving = 0;
+	const struct inbound_connection *connection = NULL;
+	TAILQ_FOREACH(connection, &inbound->connections, entry)
+		leaving += connection->state == ANSWERING;
+	return inbound->open_requests + leaving;
 }

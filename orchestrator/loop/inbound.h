@@ -48,7 +48,7 @@ struct inbound *inbound_new(
 void inbound_stop(struct inbound *inbound);
 void inbound_free(struct inbound *inbound);
 unsigned inbound_port(const struct inbound *inbound);
-/* Requests that wait for an answer. */
+/* Requests that wait for an answer, and answers that have not left yet. */
 unsigned inbound_open_requests(const struct inbound *inbound);
 
 /* ---- one request; everything borrowed until it is answered ---- */

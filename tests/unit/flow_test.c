@@ -319,6 +319,48 @@ static void a_pause_lets_the_loop_go_on_and_ends(void **state)
 	assert_int_equal(story.finished, 1);
 }
 
+static struct flow_engine *engine_of_next;
+static struct flow_kind *kind_of_next;
+static bool next_was_started;
+
+static void finished_wants_another(void *self, const struct fault *fault)
+{
+	finished(self, fault);
+	next_was_started = flow_start(engine_of_next, kind_of_next, self);
+}
+
+static void flows_that_still_run_when_the_engine_goes_end_once_without_a_step(void **state)
+{
+	static const struct flow_step pausing[] = { { "pause", pause_step }, { NULL, NULL } };
+	struct world *world = *state;
+	struct flow_kind waiting = {
+		.name = "waiting", .steps = wait_then_last, .finished = finished_wants_another
+	};
+	struct flow_kind paused = { .name = "paused", .steps = pausing, .finished = finished };
+	struct story stories[4] = { { 0 }, { 0 }, { 0 }, { .turns = 2 } };
+	struct fault fault;
+	engine_of_next = world->engine;
+	kind_of_next = &waiting;
+	assert_true(flow_start(world->engine, &waiting, &stories[0]));
+	assert_true(flow_start(world->engine, &waiting, &stories[1]));
+	assert_true(flow_start(world->engine, &paused, &stories[3]));
+	run_loop(world);
+	assert_true(flow_start(world->engine, &waiting, &stories[2])); /* no step has run yet */
+	(void)fault_set(&fault, FAULT_UNSURE, "cut off");
+	flow_resume_fault(stories[1].flow, &fault);
+
+	flow_engine_free(world->engine);
+	world->engine = NULL;
+
+	for (size_t i = 0; i < COUNT_OF(stories); i++)
+		assert_int_equal(stories[i].finished, 1);
+	assert_int_equal(stories[0].fault.kind, FAULT_LATER);
+	assert_int_equal(stories[1].fault.kind, FAULT_UNSURE);
+	assert_int_equal(stories[2].steps, 0);
+	assert_int_equal(stories[3].fault.kind, FAULT_LATER);
+	assert_false(next_was_started);
+}
+
 int main(void)
 {
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, begin_world, end_world)
@@ -332,6 +374,7 @@ int main(void)
 		IN_WORLD(a_jump_to_no_step_is_a_bug_and_not_a_crash),
 		IN_WORLD(the_reply_of_an_outside_call_is_there_until_the_next_operation_ends),
 		IN_WORLD(a_pause_lets_the_loop_go_on_and_ends),
+		IN_WORLD(flows_that_still_run_when_the_engine_goes_end_once_without_a_step),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
