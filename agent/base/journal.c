@@ -10,6 +10,11 @@
 #include "common/file.h"
 #include "common/text.h"
 
+/* After how long the same refusal is said again: of what passes by itself, and of what waits for a
+ * person, who may think that he has done it. */
+#define SAY_AGAIN_PASSING  (3600 * CLOCK_SECOND)
+#define SAY_AGAIN_STANDING (30 * CLOCK_SECOND)
+
 enum { JOURNAL_PAIRS_MAX = RECORD_PAIRS_MAX - 2 };
 
 static void begin_attempt(struct journal *journal, size_t from)
@@ -99,11 +104,21 @@ bool journal_add(struct journal *journal, const char *step, const struct record_
 	return record_append(journal->path, line, count + 2, fault) && load(journal, fault);
 }
 
+/* Whether the server has it already, or will have it: an order that is offered again after a refusal
+ * wants a fresh answer, but not at every poll. */
 static bool is_said_already(const struct journal *journal, const struct journal_end *end)
 {
-	return journal->ended != NULL && end->permit_ref == NULL && !end->login_attempted &&
-		text_equal(record_get(journal->ended, "outcome"), outcome_word(end->outcome)) &&
-		text_equal(record_get(journal->ended, "permit_ref"), "");
+	bool passes = end->outcome == OUTCOME_TOKEN_ABSENT ||
+		end->outcome == OUTCOME_TOKEN_SEVERAL || end->outcome == OUTCOME_TOKEN_OTHER ||
+		end->outcome == OUTCOME_INTERRUPTED;
+	int64_t ended_at = 0;
+
+	if (journal->ended == NULL || end->permit_ref != NULL || end->login_attempted ||
+		!text_equal(record_get(journal->ended, "outcome"), outcome_word(end->outcome)) ||
+		!text_equal(record_get(journal->ended, "permit_ref"), ""))
+		return false;
+	return !journal->posted || !clock_parse(&ended_at, record_get(journal->ended, "at")) ||
+		clock_now() - ended_at < (passes ? SAY_AGAIN_PASSING : SAY_AGAIN_STANDING);
 }
 
 bool journal_close(struct journal *journal, const struct journal_end *end, struct fault *fault)

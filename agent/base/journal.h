@@ -65,8 +65,8 @@ struct journal_end {
 	const char *error;        /* one sentence for a person */
 };
 
-/* Set the mark and append ENDED.  A refusal that stands in the journal already, and used up no
- * permit, is not said again. */
+/* Set the mark and append ENDED.  A refusal that used up no permit and was said a short while ago is
+ * not said again. */
 bool journal_close(struct journal *journal, const struct journal_end *end, struct fault *fault)
 	MUST_CHECK;
 

@@ -113,6 +113,15 @@ static enum agent_exit repeat_result(struct install *install)
 	return stop(install, NULL, false, &fault);
 }
 
+/* Refused before the login: a permit that was asked for, and perhaps granted, is given back. */
+static enum agent_exit give_back(struct install *install, const struct fault *why)
+{
+	const struct record *prepared = install->journal.prepared;
+	OWNED char *ref = prepared == NULL ? NULL : text_dup(record_get(prepared, "permit_ref"));
+
+	return stop(install, ref, false, why);
+}
+
 static enum agent_exit preflight(struct install *install)
 {
 	struct fault fault = { 0 };
@@ -126,7 +135,7 @@ static enum agent_exit preflight(struct install *install)
 	if (named && is_installed(&install->journal))
 		return repeat_result(install);
 	if (!ready || !preflight_run(install, &fault))
-		return stop(install, NULL, false, &fault);
+		return give_back(install, &fault);
 	if (!make_reference(install, &fault))
 		return stop(install, NULL, false, &fault);
 	worker_tell("outcome", "ready");

@@ -16,6 +16,7 @@
 #include "agent/base/ledger.h"
 #include "agent/base/pin_file.h"
 #include "agent_bench.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/text.h"
 
@@ -224,21 +225,45 @@ static void a_journal_tells_the_attempt_under_way_from_the_last(void **state)
 	assert_true(journal.posted);
 }
 
-static void a_standing_refusal_is_said_once(void **state)
+static void a_refusal_is_said_again_only_after_a_while(void **state)
 {
 	CLEANUP(journal_done) struct journal journal = { 0 };
-	const struct journal_end end = { .outcome = OUTCOME_TOKEN_ABSENT, .error = "no token" };
+	const struct journal_end end = { .outcome = OUTCOME_PIN_BARRED, .error = "barred" };
 	const struct journal_end other = { .outcome = OUTCOME_TOKEN_OTHER, .error = "another" };
 	struct fault fault = { 0 };
+	int64_t now = clock_now();
 
 	open_journal(&journal, *state);
+	clock_set(now);
 	assert_true(journal_close(&journal, &end, &fault));
+	assert_true(journal_close(&journal, &end, &fault));
+	assert_int_equal(journal.lines.count, 1);
 	add(&journal, STEP_POSTED);
 	assert_true(journal_close(&journal, &end, &fault));
 	assert_true(journal.posted);
 	assert_int_equal(journal.lines.count, 2);
+
+	clock_set(now + 60 * CLOCK_SECOND);
+	assert_true(journal_close(&journal, &end, &fault));
+	assert_false(journal.posted);
+	add(&journal, STEP_POSTED);
 	assert_true(journal_close(&journal, &other, &fault));
 	assert_false(journal.posted);
+	clock_set(0);
+}
+
+static void a_refusal_that_gives_a_permit_back_is_always_said(void **state)
+{
+	CLEANUP(journal_done) struct journal journal = { 0 };
+	const struct journal_end end = { .outcome = OUTCOME_TOKEN_ABSENT, .permit_ref = "r1" };
+	struct fault fault = { 0 };
+
+	open_journal(&journal, *state);
+	for (int i = 0; i < 2; i++) {
+		assert_true(journal_close(&journal, &end, &fault));
+		assert_false(journal.posted);
+		add(&journal, STEP_POSTED);
+	}
 }
 
 static void an_order_id_that_could_leave_the_folder_is_refused(void **state)
@@ -371,7 +396,8 @@ int main(void)
 		TEST(a_ledger_that_cannot_be_read_bars),
 		TEST(a_verdict_is_found_by_its_permit),
 		TEST(a_journal_tells_the_attempt_under_way_from_the_last),
-		TEST(a_standing_refusal_is_said_once),
+		TEST(a_refusal_is_said_again_only_after_a_while),
+		TEST(a_refusal_that_gives_a_permit_back_is_always_said),
 		TEST(an_order_id_that_could_leave_the_folder_is_refused),
 		TEST(settings_that_are_wrong_are_refused_with_place_and_reason),
 		TEST(a_token_with_consent_is_read),

@@ -127,6 +127,27 @@ static void an_order_asked_for_again_touches_no_token(void **state)
 	assert_int_equal(bench_calls(&world->bench, "C_Login", ""), 1);
 }
 
+static void a_permit_that_is_not_used_is_given_back(void **state)
+{
+	struct world *world = *state;
+	struct bench_run run;
+	char ref[64] = "";
+
+	given_an_order(world, "ec256", false);
+	run = bench_run(&world->bench, "xuqi-agent-install", NULL,
+		(const char *const[]){ "preflight", NULL });
+	assert_true(bench_fact(&run, "permit_ref", ref, sizeof(ref)));
+	bench_unplug(&world->bench);
+
+	when_installed(world);
+
+	OWNED char *journal = bench_read(&world->bench, "state/journal/41.jsonl");
+	OWNED char *ended = text_dupf("\"outcome\":\"token_absent\",\"permit_ref\":\"%s\"", ref);
+
+	assert_string_equal(world->outcome, "token_absent");
+	assert_non_null(strstr(journal, ended));
+}
+
 /* ---- the PIN ---------------------------------------------------------------------------------- */
 
 static void given_a_wrong_pin(struct world *world)
@@ -496,6 +517,7 @@ int main(void)
 		TEST(a_pair_is_installed_under_one_login),
 		TEST(every_step_is_in_the_journal_in_order),
 		TEST(an_order_asked_for_again_touches_no_token),
+		TEST(a_permit_that_is_not_used_is_given_back),
 		TEST(a_wrong_pin_costs_one_try_whatever_is_ordered),
 		TEST(a_person_lifts_the_bar),
 		TEST(a_cut_between_login_and_record_counts_as_a_wrong_pin),
