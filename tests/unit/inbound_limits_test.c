@@ -6,7 +6,7 @@
 
 /* Freed memory that AddressSanitizer holds back would look like memory that the listener holds. */
 /* NOLINTBEGIN(readability-identifier-naming): the sanitizer's name */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
 {
