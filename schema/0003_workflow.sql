@@ -21,6 +21,19 @@ create function renewals_wake(p_ids bigint[]) returns void language sql as $$
   select pg_notify('xuqi_wake', '');
 $$;
 
+-- The timeline of a renewal tells which transfer pays it, and who decided so.
+create function links_in_timeline() returns trigger language plpgsql as $$
+begin
+  insert into journal (renewal_id, event, by, text)
+  select d.renewal_id, 'transfer_' || new.verdict,
+    coalesce((select login from people where id = case new.verdict when 'confirmed' then new.confirmed_by when 'released' then new.released_by end), 'xuqid'),
+    new.text
+  from dues d where d.order_id = new.order_id;
+  return new;
+end $$;
+create trigger links_timeline after insert or update of verdict on links
+  for each row execute function links_in_timeline();
+
 -- ---------------------------------------------------------------- leases and moves
 
 -- The renewal under the caller's fence; a worker that lost its lease fails here and can finish nothing.

@@ -20,7 +20,8 @@ left join lateral (select id, state from renewals where set_id = s.id order by i
 -- What a renewal waits for has an owner: the task's, else the one who gives what is missing.
 create view renewal_items as
 select r.id, r.campaign_id, c.name as campaign, s.unit_id, u.name as unit, s.holder, s.service, r.kind, r.state,
-  old.serial, old.not_after, r.due_at, r.attempts, r.term_years, r.approved_fen, r.quoted_fen, r.last_error,
+  old.serial, old.not_after,
+  case when not v.final then nullif(r.due_at, 'infinity') end as due_at, r.attempts, r.term_years, r.approved_fen, r.quoted_fen, r.last_error,
   r.changed_at, r.facts, t.serial as token_serial, t.label as token_label, w.name as workstation,
   case when r.blocked_reason is not null then r.blocked_reason
        when r.state = 'awaiting_approval' and r.spend_approval is null then 'spend_approval'
@@ -34,6 +35,7 @@ select r.id, r.campaign_id, c.name as campaign, s.unit_id, u.name as unit, s.hol
   (select count(*) from pin_attempts a join install_orders o on o.id = a.order_id
    where o.renewal_id = r.id and a.outcome in ('incorrect', 'unsure')) as pin_tries
 from renewals r
+join renewal_states v on v.state = r.state
 join campaigns c on c.id = r.campaign_id
 join certificate_sets s on s.id = r.set_id
 left join units u on u.id = s.unit_id

@@ -144,6 +144,10 @@ static enum flow_next statement_parse(struct flow *flow, void *self)
 		return flow_fail_with(flow, &fault);
 	}
 	import->read = true;
+	if (!text_equal(import->statement.currency, "CNY"))
+		return flow_fail(flow, FAULT_INPUT,
+			"%s: the account is in %s; fees are paid and matched in CNY. Nothing was imported",
+			name, import->statement.currency);
 	return FLOW_NEXT;
 }
 

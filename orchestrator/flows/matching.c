@@ -47,17 +47,20 @@ static struct match_order order_at(const PGresult *rows, int row)
 
 static struct match_line line_at(const PGresult *rows, int row)
 {
+	enum precision precision = PRECISION_DATE;
+
+	(void)precision_parse(&precision, PQgetvalue(rows, row, 10));
 	return (struct match_line){ .id = number_at(rows, row, 0),
 		.is_out = strcmp(PQgetvalue(rows, row, 1), "out") == 0,
 		.amount_fen = number_at(rows, row, 2),
-		.currency = "CNY",
+		.currency = "CNY", /* the import takes no other */
 		.own_account = PQgetvalue(rows, row, 3),
 		.own_name = PQgetvalue(rows, row, 4),
 		.counterparty_account = PQgetvalue(rows, row, 5),
 		.counterparty_name = PQgetvalue(rows, row, 6),
 		.memo = PQgetvalue(rows, row, 7),
 		.paid_at = number_at(rows, row, 8),
-		.paid_at_precision = PRECISION_SECOND,
+		.paid_at_precision = precision,
 		.is_proven = flag_at(rows, row, 9) };
 }
 
