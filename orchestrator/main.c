@@ -31,7 +31,8 @@ enum {
 	QUEUE_MAX = 10000,
 	OUTBOUND_TIMEOUT_MS = 30000,
 	STOP_MS = 10000,
-	STOP_LOOK_US = 50000
+	STOP_LOOK_US = 50000,
+	MEND_SECONDS = 2
 };
 
 struct daemon {
@@ -39,7 +40,7 @@ struct daemon {
 	struct cluster cluster;
 	bool embedded, migrate_only, failed;
 	struct ca_watch *watch;
-	struct event *on_term, *on_int, *stop_timer;
+	struct event *on_term, *on_int, *stop_timer, *mend_timer;
 	int64_t stop_deadline_ms;
 };
 
@@ -100,6 +101,30 @@ static void daemon_fail(struct daemon *self, const struct fault *fault)
 	(void)fprintf(stderr, "xuqid: %s\n", fault->text);
 	self->failed = true;
 	daemon_stop(self);
+}
+
+/* ---- the embedded server dies ---- */
+
+static void mend_look(int fd, short what, void *context)
+{
+	struct daemon *self = context;
+	struct fault fault;
+
+	(void)fd;
+	(void)what;
+	if (self->app.stopping)
+		return;
+	if (!db_is_up(self->app.db) && !cluster_mend(&self->cluster, &fault))
+		daemon_fail(self, &fault);
+	else
+		(void)event_add(self->mend_timer, &(struct timeval){ .tv_sec = MEND_SECONDS });
+}
+
+static void watch_cluster(struct daemon *self)
+{
+	self->mend_timer = event_new(self->app.base, -1, 0, mend_look, self);
+	if (self->mend_timer != NULL)
+		(void)event_add(self->mend_timer, &(struct timeval){ .tv_sec = MEND_SECONDS });
 }
 
 /* ---- starting ---- */
@@ -180,6 +205,8 @@ static void on_started(struct app *app, const struct fault *failed)
 		return;
 	}
 	app->migrated = true;
+	if (self->embedded)
+		watch_cluster(self);
 	(void)printf("ready people=%s://%s:%u agents=https://%s:%u\n", scheme,
 		app->settings.people_address, inbound_port(app->people),
 		app->settings.agents_address, inbound_port(app->agents));
@@ -269,6 +296,8 @@ static void daemon_free(struct daemon *self)
 	if (app->connector != NULL)
 		app->connector->ops->free(app->connector);
 	agent_ca_free(app->agent_ca);
+	if (self->mend_timer != NULL)
+		event_free(self->mend_timer);
 	if (self->stop_timer != NULL) {
 		event_free(self->on_term);
 		event_free(self->on_int);

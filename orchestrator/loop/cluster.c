@@ -459,6 +459,24 @@ bool cluster_start(
 	return true;
 }
 
+bool cluster_mend(struct cluster *cluster, struct fault *fault)
+{
+	int status = 0;
+	if (cluster->pid != 0 && !spawn_has_ended(cluster->pid, &status))
+		return true;
+	log_error("cluster.ended", LOG_NUMBER("pid", cluster->pid), LOG_NUMBER("status", status));
+	cluster->pid = 0;
+	OWNED char *log_file = text_dupf("%s/../postgres.log", cluster->data_dir);
+	int log_fd = open(log_file, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (log_fd < 0)
+		return fault_set(fault, FAULT_HUMAN, "%s: %s", log_file, strerror(errno));
+	bool runs = adopt_or_start(cluster, log_fd, fault);
+	(void)close(log_fd);
+	if (runs)
+		log_info("cluster.mended", LOG_NUMBER("pid", cluster->pid));
+	return runs;
+}
+
 void cluster_stop(struct cluster *cluster)
 {
 	if (cluster->data_dir == NULL)

@@ -27,5 +27,8 @@ struct cluster {
  * messages go to STATE/postgres.log.  FAULT_HUMAN names the remedy. */
 bool cluster_start(struct cluster *cluster, const char *state_dir, const char *user,
 	struct fault *fault) MUST_CHECK;
+/* Start the server again where it has ended by itself (killed, out of memory); true while it runs.  Blocks
+ * while it starts: for a timer that looks when no connection is up. */
+bool cluster_mend(struct cluster *cluster, struct fault *fault) MUST_CHECK;
 /* Fast shutdown, then free; a zeroed or stopped struct is accepted.  Synchronous: after the event loop. */
 void cluster_stop(struct cluster *cluster);
