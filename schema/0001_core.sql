@@ -200,6 +200,7 @@ create table approvals (
   constraint approvals_requester_is_the_creator
     foreign key (campaign_id, requester_id) references campaigns (id, created_by),
   constraint approvals_not_by_the_requester check (approver_id <> requester_id),
+  constraint approvals_whole unique (id, campaign_id, gate),
   constraint approvals_once unique (campaign_id, gate, digest, approver_id)
 );
 
@@ -219,6 +220,8 @@ begin
 end $$;
 create trigger approvals_append_only before update or delete on approvals
   for each row execute function never_changes();
+create trigger approvals_no_truncate before truncate on approvals
+  for each statement execute function never_changes();
 
 -- ---------------------------------------------------------------- renewals
 
@@ -253,8 +256,10 @@ create table renewals (
   term_years     int not null constraint renewals_term check (term_years between 1 and 10),
   approved_fen   bigint not null constraint renewals_price_is_positive check (approved_fen > 0),
   quoted_fen     bigint,
-  spend_approval bigint references approvals,
-  touch_approval bigint references approvals,
+  spend_approval bigint, -- of this campaign and of this gate: see the foreign keys
+  touch_approval bigint,
+  spend_gate     gate not null generated always as ('spend') stored,
+  touch_gate     gate not null generated always as ('touch') stored,
   client_ref     text constraint renewals_client_ref_once unique,
   facts          jsonb not null default '{}', -- the CA's ids and answers
   -- scheduling: claimed under a lease with a fence; woken_at keeps a wake-up that comes meanwhile
@@ -271,6 +276,10 @@ create table renewals (
   changed_at     timestamptz not null default now(),
   constraint renewals_moves_along_the_table
     foreign key (came_from, state) references renewal_moves (from_state, to_state),
+  constraint renewals_spend_approval_is_of_the_spend_gate
+    foreign key (spend_approval, campaign_id, spend_gate) references approvals (id, campaign_id, gate),
+  constraint renewals_touch_approval_is_of_the_touch_gate
+    foreign key (touch_approval, campaign_id, touch_gate) references approvals (id, campaign_id, gate),
   -- no submission or later without the money approved for it
   constraint renewals_spend_is_approved check (
     spend_approval is not null or state in ('planned', 'awaiting_approval', 'withdrawn', 'failed')),
@@ -285,13 +294,14 @@ create unique index renewals_one_open_per_set on renewals (set_id)
 create index renewals_due on renewals (due_at) where state not in ('done', 'withdrawn', 'failed', 'refunded');
 create index renewals_claimed on renewals (claimed_until) where claimed_until is not null;
 create index renewals_by_campaign on renewals (campaign_id, id);
+create index renewals_by_set on renewals (set_id, id);
 
 create function renewals_remember_origin() returns trigger language plpgsql as $$
 begin
-  new.came_from := old.state;
+  new.came_from := case when tg_op = 'INSERT' then 'planned' else old.state end; -- a renewal begins at the beginning
   return new;
 end $$;
-create trigger renewals_origin before update of state on renewals
+create trigger renewals_origin before insert or update of state, came_from on renewals
   for each row execute function renewals_remember_origin();
 
 create table journal ( -- what happened to each renewal, in order; moves only along the table
@@ -303,12 +313,15 @@ create table journal ( -- what happened to each renewal, in order; moves only al
   to_state   text,
   by         text not null,
   text       text not null default '',
+  constraint journal_moves_whole check ((from_state is null) = (to_state is null)),
   constraint journal_moves_along_the_table
     foreign key (from_state, event, to_state) references renewal_edges (from_state, event, to_state)
 );
 create index journal_by_renewal on journal (renewal_id, id);
 create trigger journal_append_only before update or delete on journal
   for each row execute function never_changes();
+create trigger journal_no_truncate before truncate on journal
+  for each statement execute function never_changes();
 
 -- An outside effect: its intent and key are durable before it, its outcome after it.
 create table effects (
@@ -407,7 +420,8 @@ create table links ( -- a transfer pays an order; exclusive both ways, undone on
   confirmed_at timestamptz,
   released_by  bigint references people,
   released_at  timestamptz,
-  constraint links_two_people check (released_by is distinct from confirmed_by or released_by is null)
+  constraint links_confirmed_by_somebody check (verdict not in ('confirmed', 'released') or confirmed_by is not null),
+  constraint links_two_people check (verdict <> 'released' or coalesce(released_by <> confirmed_by, false))
 );
 create unique index links_line_once on links (line_id) where verdict <> 'dropped';
 create unique index links_order_once on links (order_id) where verdict <> 'dropped';
@@ -522,7 +536,7 @@ create table holds (
   released_by bigint references people,
   released_at timestamptz,
   constraint holds_unit_named check ((scope = 'unit') = (unit_id is not null)),
-  constraint holds_released_by_two check (released_by is null or released_by <> release_asked_by)
+  constraint holds_released_by_two check (released_at is null or coalesce(released_by <> release_asked_by, false))
 );
 create function is_held(p_unit bigint) returns boolean language sql stable as $$
   select exists (select from holds h where h.released_at is null

@@ -63,6 +63,7 @@ begin
     coalesce(p_token->'pin_flags', '{}'), coalesce((p_token->>'stored_pin')::boolean, false), p_token->'consent')
   on conflict (serial) do update set label = excluded.label, model = excluded.model, present = true, seen_at = now(),
     free_bytes = excluded.free_bytes, pin_flags = excluded.pin_flags, stored_pin = excluded.stored_pin, consent = excluded.consent
+    where tokens.workstation_id = excluded.workstation_id -- another one may have seen it first just now
   returning * into t;
   return t;
 end $$;

@@ -13,6 +13,19 @@ begin
   end if;
 end $$;
 
+-- Only "commit": true commits; a word or a number does not.
+create function commits(d jsonb) returns boolean language sql immutable as $$
+  select coalesce(d->'commit' = 'true', false)
+$$;
+
+-- Who is bound to a unit may act on that unit only; what belongs to no unit is for those who are not.
+create function must_be_in_scope(p jsonb, p_unit bigint, p_what text) returns void language plpgsql as $$
+begin
+  if not in_scope(p_unit, (p->>'unit')::bigint) then
+    raise exception '% is outside your scope', p_what using errcode = 'XQ403';
+  end if;
+end $$;
+
 -- {items, next_cursor} of up to LIM items, of which one more was selected.
 create function page(p_items jsonb, p_limit int) returns jsonb language sql immutable as $$
   select jsonb_build_object(
@@ -79,7 +92,7 @@ begin
   values (v_person, (d->>'role')::person_role, v_unit, d->>'secret_sha256',
     now() + make_interval(days => coalesce((d->>'days')::int, 90)))
   returning id into v_id;
-  perform audit_add(p->>'login', 'token.made', 'token:' || v_id, d - 'secret_sha256');
+  perform audit_add(p->>'login', 'token.made', 'token:' || v_id, d - '{secret_sha256,mobile,email}'::text[]);
   return jsonb_build_object('id', v_id, 'login', d->>'login', 'role', d->>'role', 'unit', d->>'unit');
 end $$;
 
@@ -87,71 +100,113 @@ end $$;
 
 -- Each row describes one certificate set.  It is the same set as an earlier row, or as one an agent reported,
 -- where holder, credit code, service and day of expiry agree; a media number never decides.
+create function import_error(r jsonb, p_column text, p_text text) returns jsonb language sql immutable as $$
+  select jsonb_build_object('row', case when jsonb_typeof(r) = 'object' then r->'row' end, 'column', p_column, 'text', p_text)
+$$;
+
+create function is_instant(p_text text) returns boolean language plpgsql stable as $$
+begin
+  return p_text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' and p_text::timestamptz is not null;
+exception when others then
+  return false;
+end $$;
+
+-- What is wrong with a row by itself, or null.
+create function import_fault(r jsonb) returns jsonb language sql stable as $$
+  select case
+    when jsonb_typeof(r) <> 'object' then import_error(r, '', 'a row must be an object')
+    when coalesce(r->>'holder', '') = '' then import_error(r, 'holder', 'the holder (证书用户) is missing')
+    when not coalesce(is_instant(r->>'not_after'), false) then
+      import_error(r, 'not_after', format('%s is no instant (证书有效期至): write 2027-01-31T15:59:59Z', coalesce(r->>'not_after', 'nothing')))
+    when coalesce(r->>'uscc', '') !~ '^([0-9A-Z]{18})?$' then
+      import_error(r, 'uscc', format('%s is no 统一社会信用代码: 18 digits and capitals', r->>'uscc')) end
+$$;
+
+-- The people, unit and entity that a row names, as {unit, handler, entity}, or {error}.
+create function import_names(p jsonb, r jsonb) returns jsonb language plpgsql stable as $$
+declare v_unit bigint; v_entity bigint; v_handler bigint; v_scope bigint := (p->>'unit')::bigint;
+begin
+  select id, legal_entity_id into v_unit, v_entity from units where name = r->>'unit';
+  if v_unit is null and coalesce(r->>'unit', '') <> '' then
+    return jsonb_build_object('error', import_error(r, 'unit', format('unit %s is not known: add it with xuqi org apply', r->>'unit')));
+  elsif not in_scope(v_unit, v_scope) then
+    return jsonb_build_object('error', import_error(r, 'unit', format('unit %s is outside your scope', coalesce(nullif(r->>'unit', ''), '(none)'))));
+  end if;
+  select id into v_handler from people where r->>'handler' in (login, name) order by login = r->>'handler' desc, id limit 1;
+  if v_handler is null and coalesce(r->>'handler', '') <> '' then
+    return jsonb_build_object('error', import_error(r, 'handler',
+      format('handler (经办人) %s is not known: make a token for that person first', r->>'handler')));
+  end if;
+  return jsonb_build_object('unit', v_unit, 'handler', v_handler,
+    'entity', coalesce((select id from legal_entities where uscc = r->>'uscc'), v_entity));
+end $$;
+
+-- Put what a row says into the set V_ID; gives what changed.
+create function import_over(p_id bigint, r jsonb, n jsonb) returns jsonb language plpgsql as $$
+declare v_old jsonb; v_new jsonb; v_differences jsonb;
+begin
+  select to_jsonb(s) - 'source' into v_old from certificate_sets s where id = p_id for update;
+  update certificate_sets s set media_no = coalesce(import_media_no(r), media_no), unit_id = coalesce((n->>'unit')::bigint, unit_id),
+    legal_entity_id = coalesce((n->>'entity')::bigint, legal_entity_id), handler_id = coalesce((n->>'handler')::bigint, handler_id),
+    custodian = coalesce(nullif(r->>'custodian', ''), custodian), place = coalesce(nullif(r->>'place', ''), place),
+    source = case when source = 'agent' then 'both' else source end
+  where id = p_id returning to_jsonb(s) - 'source' into v_new;
+  select jsonb_agg(jsonb_build_object('row', r->'row', 'holder', r->>'holder', 'service', r->>'service',
+      'column', replace(b.key, '_id', ''), 'from', b.value, 'to', v_new->b.key) order by b.key)
+    into v_differences from jsonb_each(v_old) b where b.value is distinct from v_new->b.key;
+  if v_differences is not null then
+    perform renewals_wake(array(select id from renewals where set_id = p_id));
+  end if;
+  return v_differences;
+end $$;
+
+-- 介质编号; the CA writes -- where it has none.
+create function import_media_no(r jsonb) returns text language sql immutable as $$
+  select case when r->>'media_no' in ('', '--') then null else r->>'media_no' end
+$$;
+
 create function certificates_import(p jsonb, d jsonb) returns jsonb language plpgsql as $$
-declare r jsonb; v_ids bigint[]; v_unit bigint; v_handler bigint; v_entity bigint; v_old certificate_sets;
-  v_new int := 0; v_changed int := 0; v_same int := 0; v_errors jsonb := '[]'; v_differences jsonb := '[]'; v_before jsonb; v_after jsonb;
+declare r jsonb; n jsonb; v_ids bigint[]; v_error jsonb; v_changes jsonb; v_new int := 0; v_changed int := 0; v_same int := 0;
+  v_errors jsonb[] := '{}'; v_differences jsonb[] := '{}'; v_committed boolean;
 begin
   for r in select jsonb_array_elements(d->'rows') loop
-    v_unit := null; v_handler := null;
-    if coalesce(r->>'unit', '') <> '' then
-      select id, legal_entity_id into v_unit, v_entity from units where name = r->>'unit';
-      if v_unit is null then
-        v_errors := v_errors || jsonb_build_object('row', r->'row', 'column', 'unit', 'text',
-          format('unit %s is not known: add it with xuqi org apply', r->>'unit'));
-        continue;
-      end if;
-      if not in_scope(v_unit, (p->>'unit')::bigint) then
-        v_errors := v_errors || jsonb_build_object('row', r->'row', 'column', 'unit', 'text', format('unit %s is outside your scope', r->>'unit'));
-        continue;
+    v_error := import_fault(r);
+    if v_error is null then
+      n := import_names(p, r);
+      v_error := n->'error';
+    end if;
+    if v_error is null then
+      select array_agg(id) into v_ids from certificate_sets s
+        where s.holder = r->>'holder' and s.uscc = coalesce(r->>'uscc', '') and s.service = coalesce(r->>'service', '')
+          and (s.not_after at time zone 'Asia/Shanghai')::date = ((r->>'not_after')::timestamptz at time zone 'Asia/Shanghai')::date;
+      if cardinality(v_ids) > 1 then
+        v_error := import_error(r, 'holder',
+          format('%s certificates have this holder, service and expiry: a person must tell them apart', cardinality(v_ids)));
+      elsif not in_scope((select unit_id from certificate_sets where id = v_ids[1]), case when v_ids is not null then (p->>'unit')::bigint end) then
+        v_error := import_error(r, 'holder', 'this certificate is outside your scope');
       end if;
     end if;
-    if coalesce(r->>'handler', '') <> '' then
-      select id into v_handler from people where login = r->>'handler' or name = r->>'handler' order by login = r->>'handler' desc limit 1;
-      if v_handler is null then
-        v_errors := v_errors || jsonb_build_object('row', r->'row', 'column', 'handler', 'text',
-          format('handler (经办人) %s is not known: make a token for that person first', r->>'handler'));
-        continue;
-      end if;
-    end if;
-    v_entity := coalesce((select id from legal_entities where uscc = r->>'uscc'), v_entity);
-    select array_agg(id) into v_ids from certificate_sets s
-      where s.holder = r->>'holder' and s.uscc = coalesce(r->>'uscc', '') and s.service = coalesce(r->>'service', '')
-        and (s.not_after at time zone 'Asia/Shanghai')::date = ((r->>'not_after')::timestamptz at time zone 'Asia/Shanghai')::date;
-    if cardinality(v_ids) > 1 then
-      v_errors := v_errors || jsonb_build_object('row', r->'row', 'column', 'holder', 'text',
-        format('%s certificates have this holder, service and expiry: a person must tell them apart', cardinality(v_ids)));
-      continue;
+    if v_error is not null then
+      v_errors := v_errors || v_error;
     elsif v_ids is null then
       insert into certificate_sets (holder, uscc, service, media_no, not_after, unit_id, legal_entity_id, handler_id, custodian, place, source)
-      values (r->>'holder', coalesce(r->>'uscc', ''), coalesce(r->>'service', ''), r->>'media_no', (r->>'not_after')::timestamptz,
-        v_unit, v_entity, v_handler, coalesce(r->>'custodian', ''), coalesce(r->>'place', ''), 'import');
+      values (r->>'holder', coalesce(r->>'uscc', ''), coalesce(r->>'service', ''), import_media_no(r), (r->>'not_after')::timestamptz,
+        (n->>'unit')::bigint, (n->>'entity')::bigint, (n->>'handler')::bigint, coalesce(r->>'custodian', ''), coalesce(r->>'place', ''), 'import');
       v_new := v_new + 1;
     else
-      select * into v_old from certificate_sets where id = v_ids[1] for update;
-      update certificate_sets set media_no = coalesce(r->>'media_no', media_no), unit_id = coalesce(v_unit, unit_id),
-        legal_entity_id = coalesce(v_entity, legal_entity_id), handler_id = coalesce(v_handler, handler_id),
-        custodian = coalesce(nullif(r->>'custodian', ''), custodian), place = coalesce(nullif(r->>'place', ''), place),
-        source = case when source = 'agent' then 'both' else source end
-      where id = v_ids[1];
-      perform renewals_wake(array(select id from renewals where set_id = v_ids[1]));
-      v_before := to_jsonb(v_old) - 'source';
-      select to_jsonb(s) - 'source' into v_after from certificate_sets s where id = v_ids[1];
-      if v_before = v_after then
-        v_same := v_same + 1;
-      else
-        v_changed := v_changed + 1;
-        v_differences := v_differences || coalesce((select jsonb_agg(jsonb_build_object('row', r->'row', 'holder', r->>'holder',
-          'service', r->>'service', 'column', replace(b.key, '_id', ''), 'from', b.value, 'to', v_after->b.key))
-          from jsonb_each(v_before) b where b.value is distinct from v_after->b.key), '[]');
-      end if;
+      v_changes := import_over(v_ids[1], r, n);
+      v_differences := v_differences || array(select jsonb_array_elements(v_changes));
+      v_changed := v_changed + (v_changes is not null)::int;
+      v_same := v_same + (v_changes is null)::int;
     end if;
   end loop;
-  if v_errors = '[]' and coalesce((d->>'commit')::boolean, false) then
+  v_committed := cardinality(v_errors) = 0 and commits(d);
+  if v_committed then
     perform audit_add(p->>'login', 'certificates.imported', 'certificates',
       jsonb_build_object('new', v_new, 'changed', v_changed, 'same', v_same));
   end if;
-  return jsonb_build_object('committed', v_errors = '[]' and coalesce((d->>'commit')::boolean, false), 'new', v_new,
-    'changed', v_changed, 'same', v_same, 'errors', v_errors, 'differences', v_differences);
+  return jsonb_build_object('committed', v_committed, 'new', v_new, 'changed', v_changed, 'same', v_same,
+    'errors', to_jsonb(v_errors), 'differences', to_jsonb(v_differences));
 end $$;
 
 -- The import as asked for: without commit, or with any error, what it did is undone and only the report stays.
@@ -187,11 +242,17 @@ begin
   return v_id;
 end $$;
 
+-- A campaign is for those whose scope holds all of it: its plan is read, signed and run as a whole.
+create function campaign_in_scope(p_id bigint, p_scope bigint) returns boolean language sql stable as $$
+  select p_scope is null or not exists (select from renewals r join certificate_sets s on s.id = r.set_id
+    where r.campaign_id = p_id and not in_scope(s.unit_id, p_scope))
+$$;
+
 create function campaign_approve(p jsonb, p_id bigint, d jsonb) returns void language plpgsql as $$
 declare c campaigns; g gate; v_approval bigint;
 begin
   select * into c from campaigns where id = p_id for update;
-  if not found then
+  if not found or not campaign_in_scope(p_id, (p->>'unit')::bigint) then
     raise exception 'there is no campaign %', p_id using errcode = 'XQ404';
   elsif c.created_by = (p->>'person')::bigint then
     raise exception 'who requested a campaign may not approve it: another approver must' using errcode = 'XQ403';
@@ -224,21 +285,23 @@ create function campaign_run(p jsonb, p_id bigint, d jsonb) returns jsonb langua
 declare c campaigns; v_missing jsonb; v_count int; v_sum bigint; v_start timestamptz;
 begin
   select * into c from campaigns where id = p_id for update;
-  if not found then
+  if not found or not campaign_in_scope(p_id, (p->>'unit')::bigint) then
     raise exception 'there is no campaign %', p_id using errcode = 'XQ404';
   elsif c.status = 'finished' then
     raise exception 'campaign % has finished', p_id using errcode = 'XQ409';
+  elsif c.status = 'running' and c.start_at <= now() then
+    raise exception 'campaign % runs since % already', p_id, to_char(c.start_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') using errcode = 'XQ409';
   end if;
   select count(*), coalesce(sum(approved_fen), 0) into v_count, v_sum from renewals where campaign_id = p_id;
   select coalesce(jsonb_agg(g), '[]') into v_missing from unnest(array['spend', 'touch']::gate[]) g
     where not exists (select from approvals a where a.campaign_id = p_id and a.gate = g and a.digest = c.digest);
   v_start := coalesce((d->>'start_at')::timestamptz, now());
-  if coalesce((d->>'commit')::boolean, false) then
+  if commits(d) then
     update campaigns set status = 'running', start_at = v_start where id = p_id;
     perform audit_add(p->>'login', 'campaign.run', 'campaign:' || p_id, jsonb_build_object('start_at', v_start));
     perform pg_notify('xuqi_wake', '');
   end if;
-  return jsonb_build_object('committed', coalesce((d->>'commit')::boolean, false), 'campaign', p_id, 'starts_at', v_start,
+  return jsonb_build_object('committed', commits(d), 'campaign', p_id, 'starts_at', v_start,
     'count', v_count, 'amount_fen', v_sum, 'missing_approvals', v_missing);
 end $$;
 
@@ -254,7 +317,7 @@ create function task_may(p jsonb, t task_items) returns boolean language sql sta
 $$;
 
 create function task_done(p jsonb, p_id bigint, d jsonb) returns jsonb language plpgsql as $$
-declare t task_items; v_need text; v_effect text; f jsonb; v_commit boolean := coalesce((d->>'commit')::boolean, false);
+declare t task_items; v_need text; v_effect text; f jsonb; v_commit boolean := commits(d);
 begin
   perform from tasks where id = p_id for update;
   select * into t from task_items where id = p_id;
@@ -270,6 +333,8 @@ begin
       raise exception 'task % wants a file: add --attach FILE', p_id using errcode = 'P0001';
     elsif v_need <> 'file' and coalesce(d->'values'->>v_need, '') = '' then
       raise exception 'task % wants %: add --set %=…', p_id, v_need, v_need using errcode = 'P0001';
+    elsif v_need = 'retry' and d->'values'->>'retry' <> 'yes' then
+      raise exception 'task % is finished with retry=yes only, once a retry makes sense', p_id using errcode = 'P0001';
     end if;
   end loop;
   v_effect := case t.kind when 'pin' then 'clears the bar on the stored PIN and queues the installation again'
@@ -320,9 +385,11 @@ begin
   insert into payment_files (sha256, content, count, total_fen, made_by)
   values (encode(sha256(convert_to(p_csv, 'UTF8')), 'hex'), convert_to(p_csv, 'UTF8'), cardinality(p_ids), p_total, (p->>'person')::bigint)
   returning id into v_id;
-  update payment_orders set status = 'exported', file_id = v_id where id = any (p_ids) and status = 'open';
+  -- what the file was made from must be what may be paid now: still open, not held meanwhile
+  update payment_orders o set status = 'exported', file_id = v_id where o.id = any (p_ids) and o.status = 'open'
+    and o.id in (select (e->>'id')::bigint from jsonb_array_elements(payments_to_export(p)) e);
   get diagnostics v_count = row_count;
-  if v_count <> cardinality(p_ids) then
+  if v_count <> cardinality(p_ids) or v_count = 0 then
     raise exception 'the open orders changed meanwhile: export again' using errcode = 'XQ409';
   end if;
   perform audit_add(p->>'login', 'payments.exported', 'payment_file:' || v_id,
@@ -375,16 +442,20 @@ begin
   return jsonb_build_object('auto', coalesce(v_auto, 0), 'suggested', coalesce(v_suggested, 0));
 end $$;
 
+create function match_in_scope(p_id bigint, p_scope bigint) returns boolean language sql stable as $$
+  select exists (select from match_items where id = p_id and in_scope(unit_id, p_scope))
+$$;
+
 create function match_confirm(p jsonb, p_id bigint, d jsonb) returns void language plpgsql as $$
 declare l links;
 begin
   select * into l from links where id = p_id for update;
-  if not found then
+  if not found or not match_in_scope(p_id, (p->>'unit')::bigint) then
     raise exception 'there is no match %', p_id using errcode = 'XQ404';
   elsif l.verdict <> 'suggested' then
     raise exception 'match % is % and takes no confirmation', p_id, l.verdict using errcode = 'XQ409';
   end if;
-  if coalesce((d->>'commit')::boolean, false) then
+  if commits(d) then
     update links set verdict = 'confirmed', confirmed_by = (p->>'person')::bigint, confirmed_at = now() where id = p_id;
     perform audit_add(p->>'login', 'match.confirmed', 'match:' || p_id, to_jsonb(l) - 'explanation');
   end if;
@@ -394,14 +465,14 @@ create function match_release(p jsonb, p_id bigint, d jsonb) returns void langua
 declare l links;
 begin
   select * into l from links where id = p_id for update;
-  if not found then
+  if not found or not match_in_scope(p_id, (p->>'unit')::bigint) then
     raise exception 'there is no match %', p_id using errcode = 'XQ404';
   elsif l.verdict <> 'confirmed' then
     raise exception 'match % is %: it is released after a confirmation', p_id, l.verdict using errcode = 'XQ409';
   elsif l.confirmed_by = (p->>'person')::bigint then
     raise exception 'who confirmed a match may not release it: a second person of finance must' using errcode = 'XQ403';
   end if;
-  if coalesce((d->>'commit')::boolean, false) then
+  if commits(d) then
     update links set verdict = 'released', released_by = (p->>'person')::bigint, released_at = now() where id = p_id;
     update payment_orders set status = 'linked' where id = l.order_id;
     perform renewals_wake(array(select renewal_id from dues where order_id = l.order_id));
@@ -424,7 +495,11 @@ begin
     raise exception 'unit % is outside your scope', d->>'unit' using errcode = 'XQ403';
   end if;
   insert into workstations (name, unit_id, place) values (d->>'workstation', v_unit, coalesce(d->>'place', ''))
-  on conflict (name) do update set place = coalesce(nullif(excluded.place, ''), workstations.place) returning id into v_ws;
+  on conflict (name) do update set place = coalesce(nullif(excluded.place, ''), workstations.place)
+    where workstations.unit_id = excluded.unit_id returning id into v_ws;
+  if v_ws is null then
+    raise exception 'workstation % belongs to another unit', d->>'workstation' using errcode = 'XQ403';
+  end if;
   insert into enrol_codes (code_sha256, workstation_id, made_by, expires_at) values (d->>'code_sha256', v_ws, (p->>'person')::bigint, v_until);
   perform audit_add(p->>'login', 'agent.enrol_code_made', 'workstation:' || v_ws, d - 'code_sha256');
   return jsonb_build_object('workstation', d->>'workstation', 'expires_at', v_until);
@@ -449,7 +524,8 @@ end $$;
 
 create function agent_revoke(p jsonb, p_id bigint) returns void language plpgsql as $$
 begin
-  update agents set revoked_at = coalesce(revoked_at, now()) where id = p_id;
+  update agents g set revoked_at = coalesce(revoked_at, now()) from workstations w
+    where g.id = p_id and w.id = g.workstation_id and in_scope(w.unit_id, (p->>'unit')::bigint);
   if not found then
     raise exception 'there is no agent %', p_id using errcode = 'XQ404';
   end if;
@@ -470,6 +546,7 @@ begin
   elsif coalesce(d->>'scope', 'all') <> 'all' then
     raise exception 'scope is all or unit' using errcode = 'P0001';
   end if;
+  perform must_be_in_scope(p, v_unit, case when v_unit is null then 'a hold of everything' else 'unit ' || (d->>'target') end);
   insert into holds (scope, unit_id, reason, set_by) values (coalesce(d->>'scope', 'all'), v_unit, d->>'reason', (p->>'person')::bigint)
     returning id into v_id;
   perform audit_add(p->>'login', 'hold.set', 'hold:' || v_id, d);
@@ -482,6 +559,8 @@ begin
   select * into h from holds where id = p_id for update;
   if not found then
     raise exception 'there is no hold %', p_id using errcode = 'XQ404';
+  elsif not in_scope(h.unit_id, (p->>'unit')::bigint) then
+    raise exception 'hold % is outside your scope', p_id using errcode = 'XQ403';
   elsif h.released_at is not null then
     raise exception 'hold % is released already', p_id using errcode = 'XQ409';
   elsif h.release_asked_by is null then

@@ -77,7 +77,7 @@ rows as (
     (select coalesce(jsonb_object_agg(state, n), '{}') from (
       select state, count(*) n from renewals where campaign_id = c.id group by state) s) as counts
   from campaigns c join people m on m.id = c.created_by, a
-  where (q->>'cursor' is null or c.id > (q->>'cursor')::bigint)
+  where campaign_in_scope(c.id, (p->>'unit')::bigint) and (q->>'cursor' is null or c.id > (q->>'cursor')::bigint)
   order by c.id limit (select page_limit(q) + 1 from a))
 select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from rows), '[]'), page_limit(q))::text from a
 
@@ -90,7 +90,7 @@ select coalesce(200, 404), jsonb_build_object('id', c.id, 'name', c.name, 'statu
   'counts', (select coalesce(jsonb_object_agg(state, n), '{}') from (select state, count(*) n from renewals where campaign_id = c.id group by state) s),
   'totals', jsonb_build_object('count', c.plan->'count', 'amount_fen', c.plan->'total_fen'), 'payee', c.plan->'payee', 'agreement_sha256', c.plan->'agreement_sha256',
   'policy_sha256', c.policy_sha256, 'rows', c.plan->'rows')::text
-from campaigns c join people m on m.id = c.created_by, a where c.id::text = a.id
+from campaigns c join people m on m.id = c.created_by, a where c.id::text = a.id and campaign_in_scope(c.id, (p->>'unit')::bigint)
 
 -- name: campaign_approve
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
@@ -186,6 +186,8 @@ select payments_exported($1::jsonb, array(select jsonb_array_elements_text($2::j
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
 select 200, jsonb_build_object('file', f.id, 'sha256', f.sha256, 'count', f.count, 'total_fen', f.total_fen, 'made_at', f.made_at,
   'csv', convert_from(f.content, 'UTF8'))::text from payment_files f, a where f.id::text = a.id
+  and not exists (select from payment_orders o join dues d on d.order_id = o.id join renewals r on r.id = d.renewal_id
+    join certificate_sets s on s.id = r.set_id where o.file_id = f.id and not in_scope(s.unit_id, (p->>'unit')::bigint))
 
 -- name: statement_known
 -- Which of these line keys are here already.
@@ -204,7 +206,7 @@ from payment_orders o where o.status in ('open', 'exported', 'linked') order by 
 -- name: match_lines
 -- Lines that are not linked yet; unproven files give suggestions only.
 select n.id, n.direction, n.amount_fen, n.own_account, n.own_name, n.party_account, n.party_name, n.memo,
-  (extract(epoch from n.paid_at) * 1000000)::bigint, s.proven::int, n.row, n.byte_offset, s.sha256
+  (extract(epoch from n.paid_at) * 1000000)::bigint, s.proven::int, n.paid_at_precision
 from statement_lines n join statements s on s.id = n.statement_id
 where not exists (select from links l where l.line_id = n.id and l.verdict <> 'dropped') order by n.id
 
@@ -243,12 +245,12 @@ from match_items m, a where m.id::text = a.id and in_scope(m.unit_id, (p->>'unit
 
 -- name: match_confirm
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
-select 200, jsonb_build_object('committed', coalesce((b->>'commit')::boolean, false), 'match', id::bigint)::text
+select 200, jsonb_build_object('committed', commits(b), 'match', id::bigint)::text
 from a, lateral (select match_confirm(p, id::bigint, b)) done
 
 -- name: match_release
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
-select 200, jsonb_build_object('committed', coalesce((b->>'commit')::boolean, false), 'match', id::bigint)::text
+select 200, jsonb_build_object('committed', commits(b), 'match', id::bigint)::text
 from a, lateral (select match_release(p, id::bigint, b)) done
 
 -- name: invoice_list
