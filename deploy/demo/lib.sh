@@ -19,6 +19,9 @@ die() {
 	exit 1
 }
 
+# complaint FILE: the last thing that xuqi complained of there, or else the last line.
+complaint() { grep '^xuqi: ' "$1" | tail -n 1 | grep . || tail -n 1 "$1"; }
+
 # wait_until SECONDS WHAT COMMAND...: ask COMMAND five times a second until it is true.  False after
 # SECONDS, and at once when a child has died.
 wait_until() {

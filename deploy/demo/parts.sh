@@ -146,7 +146,7 @@ parts_enrol() { # WORKSTATION
 	unit=$(awk -F '\t' -v ws="$1" '$2 == ws { print $8; exit }' "$DIR/work/plan.tsv")
 	printf 'V4.7.10\n' >"$DIR/agents/$1/client-version"
 	as operator xuqi agent enrol-code --workstation "$1" --unit "$unit" --place "$unit $1" \
-		--out "$DIR/secrets/$1.code" >>"$DIR/logs/enrol.log" &&
+		--out "$DIR/secrets/$1.code" >>"$DIR/logs/enrol.log" 2>&1 &&
 		xuqi-agent enrol --settings "$DIR/settings/$1.yaml" --code-file "$DIR/secrets/$1.code" \
 			>>"$DIR/logs/enrol.log" 2>&1
 }

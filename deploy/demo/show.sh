@@ -3,8 +3,10 @@
 # What quickstart prints: progress (live on a terminal, else a line per change), the result table,
 # where to look next, and the summary line.  It only reads: xuqi's lists with the operator's token.
 
-# What a person of the demo does by themselves; any other open task waits for whoever watches.
+# What a person of the demo does by themselves; any other open task waits for whoever watches, and so
+# does what is blocked for these reasons.
 SHOW_ACTED='bind agreement attachment intent insert_token finance_match'
+SHOW_BLOCKED='pin install hold payee refused remittance_refused client_version handler person'
 
 # show_read: the campaign's renewals and open tasks into DIR/work.  False while xuqid is away.
 show_read() {
@@ -19,8 +21,8 @@ show_read() {
 # One line a renewal, tabs: token, workstation, state, verdict (done, waiting, failed, moving), the
 # open task or else what it waits for, id, service.
 show_rows() {
-	jq -rs --slurpfile tasks "$DIR/work/tasks" --arg acted "$SHOW_ACTED" '
-		($acted | split(" ")) as $acted
+	jq -rs --slurpfile tasks "$DIR/work/tasks" --arg acted "$SHOW_ACTED" --arg blocked "$SHOW_BLOCKED" '
+		($acted | split(" ")) as $acted | ($blocked | split(" ")) as $blocked
 		| ($tasks | map({key: "\(.renewal)", value: .kind})) as $open
 		| sort_by(.token_label, .id)[]
 		| "\(.id)" as $id
@@ -29,7 +31,7 @@ show_rows() {
 		   (if .state == "done" then "done"
 		    elif (.state | IN("failed", "quarantined", "disputed", "withdrawn", "refunding", "refunded"))
 		    then "failed"
-		    elif ($kinds - $acted) != [] then "waiting"
+		    elif ($kinds - $acted) != [] or (.blocked_reason | IN($blocked[])) then "waiting"
 		    else "moving" end),
 		   (($kinds - $acted)[0] // $kinds[0] // .blocked_reason // "-"), $id, .service // "-"]
 		| @tsv' "$DIR/work/renewals"
@@ -65,14 +67,15 @@ show_changes() {
 # show_progress SECONDS: follow the campaign until every renewal is done, failed, or waits for a
 # person who is not played by the demo.  False when that does not come, or a part ends by itself.
 show_progress() {
-	local deadline=$((began + $1))
+	local deadline=$((began + $1)) still=0
 	: >"$DIR/work/rows.seen"
 	: >"$DIR/work/rows"
 	while children_alive; do
 		if show_read; then
 			show_rows >"$DIR/work/rows"
 			if [ -t 1 ]; then show_frame; else show_changes; fi
-			[ "$(show_count moving)" -gt 0 ] || return 0
+			if [ "$(show_count moving)" -gt 0 ]; then still=0; else still=$((still + 1)); fi
+			[ "$still" -lt 2 ] || return 0 # seen twice: no passing moment
 		fi
 		if [ "$(seconds_now)" -ge "$deadline" ]; then
 			note "quickstart: the campaign has not settled within $1 s"

@@ -71,6 +71,7 @@ wait_for() {
 }
 
 rig_start() {
+	rm -f "$RIG/out" "$STATE/campaign"
 	"$SOURCE/deploy/quickstart" --state "$STATE" >"$RIG/out" 2>"$RIG/err" </dev/null &
 	rig_pid=$!
 }

@@ -6,6 +6,7 @@
 # seconds: 420
 . "${SOURCE:-$(dirname "$0")/../..}/tests/rig/lib.sh"
 rig_open
+RIG_PATIENCE=120
 
 # refused NAME PATTERN COMMAND...: COMMAND fails, and what it says matches PATTERN.
 refused() {
@@ -103,20 +104,19 @@ refused_or_401() {
 # ---- sizes ----------------------------------------------------------------------------------------
 resident_kib() { awk '/^VmHWM/ { print $2 }' "/proc/$(cat "$STATE/run/xuqid")/status"; }
 
-# 200 MiB of one header line: the connection ends early, and no memory is spent on it.
+# 200 MiB of one header line: answered as too large, and no memory is spent on it.
 a_huge_header() {
-	local before_kib after_kib sent=0 status=''
+	local before_kib after_kib status=''
 	before_kib=$(resident_kib)
 	exec 3<>"/dev/tcp/127.0.0.1/${XUQI_URL##*:}"
 	{
 		printf 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: '
 		head -c 209715200 /dev/zero | tr '\0' a
-	} 2>/dev/null >&3 || sent="cut"
+	} 2>/dev/null >&3 || true
 	IFS= read -r -t 5 status <&3 || true
 	exec 3>&-
 	after_kib=$(resident_kib)
-	expect_equal a_header_of_200_MiB_is_cut_off cut "$sent"
-	printf '# answered: %s\n' "$status"
+	expect_equal a_header_of_200_MiB_is_too_large 431 "$(cut -d ' ' -f 2 <<<"$status")"
 	if [ $((after_kib - before_kib)) -lt 16384 ]; then
 		ok a_header_of_200_MiB_costs_no_memory
 	else
@@ -125,30 +125,28 @@ a_huge_header() {
 }
 
 post_file() { # PATH FILE
-	curl -sS -w '\n%{http_code}\n' -H "Authorization: Bearer $(cat "$STATE/people/finance.token")" \
+	curl -sS -w '\n%{http_code}\n' -H "Authorization: Bearer $(cat "$STATE/people/operator.token")" \
 		-H 'Content-Type: application/json' -H 'Expect:' --data-binary @"$2" "$XUQI_URL$1"
 }
 
 sizes() {
 	a_huge_header
-	head -c 67108864 /dev/zero | tr '\0' ' ' >"$RIG/large"
-	answers a_body_over_its_limit 413 'limit|large|LARGE' post_file /v1/statements "$RIG/large"
+	head -c 1048576 /dev/zero | tr '\0' ' ' >"$RIG/large"
+	answers a_body_over_its_limit 413 'at most' post_file /v1/policies/check "$RIG/large"
 	rm -f "$RIG/large"
 	expect xuqid_still_answers curl -sf "$XUQI_URL/healthz"
 	unchanged a_size
 }
 
 # ---- a payee that changes -------------------------------------------------------------------------
-# The CA names another payee when it comes to paying: no payment order, a task, and nothing to export.
-task_names_payees() {
-	as operator xuqi task list --kind payee_changed -o json >"$RIG/tasks"
-	grep -q 广东省电子商务认证有限公司 "$RIG/tasks" && grep -q 广州某某信息咨询有限公司 "$RIG/tasks"
-}
+campaign_runs() { [ -s "$STATE/campaign" ] || ! kill -0 "$rig_pid" 2>/dev/null; }
 
+# While a campaign runs: no payment order under the other name, a task, nothing to export; and no new plan.
 payee() {
-	export XUQI_DEMO_KNOBS='{"payee_changes": true}'
-	rig_serve || true
-	unset XUQI_DEMO_KNOBS
+	rig_start
+	wait_for "$RIG_PATIENCE" "the campaign" campaign_runs
+	curl -sf -X PUT -d '{"payee_changes": true}' "$(demo control)/sim/knobs" >/dev/null
+	wait_for "$RIG_PATIENCE" "the demo" rig_has_settled || true
 	# shellcheck source=/dev/null
 	. "$STATE/env"
 	expect_equal another_payee_stops_every_renewal 'done=0 waiting=12 failed=0' \
@@ -156,11 +154,20 @@ payee() {
 	expect a_task_names_both_payees task_names_payees
 	expect_equal another_payee_gets_no_payment_order 0 \
 		"$(as finance xuqi payment list -o json | jq '[.items[] | select(.payee_name != "广东省电子商务认证有限公司")] | length')"
-	expect_equal another_payee_is_never_exported 0 \
+	expect_equal nothing_is_exported 0 \
 		"$(as finance xuqi payment list -o json | jq '[.items[] | select(.status != "open")] | length')"
 	expect_equal nothing_was_transferred 0 "$(curl -sf "$(demo control)/sim/ledger" | jq .transfers)"
+	refused another_payee_gets_no_new_plan '某某信息咨询.*pinned.*广东省电子商务认证有限公司' \
+		as operator xuqi plan --policy "$SOURCE/deploy/demo/policy.yaml"
 }
 
+task_names_payees() {
+	as operator xuqi task list --kind payee_changed -o json >"$RIG/tasks"
+	grep -q 广东省电子商务认证有限公司 "$RIG/tasks" && grep -q 广州某某信息咨询有限公司 "$RIG/tasks"
+}
+
+# AddressSanitizer keeps what is freed for a while; here memory is measured.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1
 rig_serve || exit 1
 # shellcheck source=/dev/null
 . "$STATE/env"

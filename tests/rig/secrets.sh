@@ -9,7 +9,7 @@ rig_open
 
 # The PINs, one a line: of the tokens, and what the agents have stored.
 collect_pins() {
-	cat "$STATE"/tokens/*/pin "$STATE"/agents/*/pins/* 2>/dev/null | grep . | sort -u >"$RIG/pins.next" || true
+	awk 1 "$STATE"/tokens/*/pin "$STATE"/agents/*/pins/* 2>/dev/null | grep . | sort -u >"$RIG/pins.next" || true
 	mv "$RIG/pins.next" "$RIG/pins"
 }
 
@@ -58,7 +58,7 @@ plant() {
 : >"$RIG/seen"
 watch "$RIG/seen" &
 watcher=$!
-trap 'kill "$watcher" 2>/dev/null; rig_close' EXIT
+trap 'kill "$watcher" 2>/dev/null || true; rig_close' EXIT
 rig_serve || exit 1
 collect_pins
 printf '# %d PINs, %d samples of a leak in processes\n' "$(wc -l <"$RIG/pins")" "$(wc -l <"$RIG/seen")"
