@@ -198,7 +198,6 @@ begin
     update install_orders set state = 'queued', outcome = null where renewal_id = p_id and state in ('reported', 'permitted');
   end if;
   if p_doc ? 'invoice' then perform conclude_invoice(p_id, p_doc->'invoice'); end if;
-  if p_doc ? 'reprice' then perform conclude_reprice(p_id, r.campaign_id, p_doc->'reprice'); end if;
   if p_doc ? 'note' then
     insert into journal (renewal_id, event, by, text) values (p_id, p_doc->'note'->>'event', p_by, p_doc->'note'->>'text');
   end if;
@@ -212,6 +211,8 @@ begin
   else
     perform renewal_rest(p_id, p_doc->'wait');
   end if;
+  -- after the move back to the gate: no later state may stand without its approval, not even for a moment
+  if p_doc ? 'reprice' then perform conclude_reprice(p_id, r.campaign_id, p_doc->'reprice'); end if;
 end $$;
 
 -- Give the lease back and say until when, why, and after which error; a wake-up that came meanwhile wins.
@@ -220,7 +221,7 @@ create function renewal_rest(p_id bigint, p_wait jsonb) returns void language sq
     attempts = case when p_wait->>'error' is null then 0 else attempts + 1 end,
     blocked_reason = p_wait->>'reason', last_error = p_wait->>'error',
     due_at = case when woken_at > claimed_at then clock_timestamp()
-                  else clock_timestamp() + make_interval(secs => (p_wait->>'seconds')::double precision) end
+                  else clock_timestamp() + make_interval(secs => coalesce((p_wait->>'seconds')::double precision, 0)) end
   where id = p_id
 $$;
 
