@@ -236,5 +236,5 @@ int main(int argc, char **argv)
 		agent_settings_print(&settings, stdout);
 		return AGENT_DONE;
 	}
-	return obey(&settings, &options);
+	return (int)obey(&settings, &options);
 }

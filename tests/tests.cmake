@@ -21,6 +21,7 @@ endforeach()
 
 # Tests of the agent run its real programs on SoftHSM tokens; agent_bench.c is their workstation.
 add_library(agent_bench STATIC ${CMAKE_SOURCE_DIR}/tests/unit/agent_bench.c
+            ${CMAKE_SOURCE_DIR}/tests/unit/agent_bench_pki.c
             ${CMAKE_SOURCE_DIR}/tests/unit/agent_server.c)
 target_link_libraries(agent_bench PUBLIC agent_token PkgConfig::CMOCKA)
 target_compile_definitions(agent_bench PUBLIC

@@ -213,10 +213,10 @@ int main(int argc, char **argv)
 	enum agent_exit code = worker_begin(&worker, "xuqi-agent-install", argc, argv);
 
 	if (code != AGENT_DONE)
-		return code;
+		return (int)code;
 	worker_deadline(worker.settings.install_seconds);
 	code = run(&worker);
 	/* Modules have been seen to hang in their destructors: the work is done, so leave. */
 	(void)fflush(NULL);
-	_exit(code);
+	_exit((int)code);
 }

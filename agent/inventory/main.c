@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 	enum agent_exit code = worker_begin(&worker, "xuqi-agent-inventory", argc, argv);
 
 	if (code != AGENT_DONE)
-		return code;
+		return (int)code;
 	worker_deadline(worker.settings.inventory_seconds);
 	if (!take_inventory(&worker.settings, &fault)) {
 		log_warn("inventory.failed", LOG_FAULT(&fault));

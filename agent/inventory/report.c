@@ -123,14 +123,14 @@ static bool add_module(json_t *report, const struct agent_settings *settings,
 	const struct token_driver *driver, struct token_module *module, struct fault *fault)
 {
 	struct token_module_info info;
-	json_t *object = json_object();
+	json_t *about = json_object();
 
-	(void)json_object_set_new(report, "module", object);
+	(void)json_object_set_new(report, "module", about);
 	if (!driver->describe(module, &info, fault))
 		return false;
-	put_clean(object, "path", settings->module);
-	put_clean(object, "description", info.description);
-	json_put_text(object, "version", info.version);
+	put_clean(about, "path", settings->module);
+	put_clean(about, "description", info.description);
+	json_put_text(about, "version", info.version);
 	return true;
 }
 

@@ -113,6 +113,13 @@ static const char *remedy_of(const char *code)
 	return NULL;
 }
 
+static enum fault_kind kind_of(long status)
+{
+	if (status >= 500 || status == 429 || status == 408)
+		return FAULT_LATER;
+	return status == 401 || status == 403 ? FAULT_DENIED : FAULT_REFUSED;
+}
+
 static bool judge(struct http_answer *answer, struct fault *fault)
 {
 	struct fault ignored = { 0 };
@@ -130,12 +137,8 @@ static bool judge(struct http_answer *answer, struct fault *fault)
 	if (remedy_of(answer->code) != NULL)
 		return fault_set(
 			fault, FAULT_DENIED, "%s: %s", answer->code, remedy_of(answer->code));
-	return fault_set(fault,
-		answer->status >= 500 || answer->status == 429 || answer->status == 408
-			? FAULT_LATER
-			: FAULT_REFUSED,
-		"the orchestrator answered %ld %s: %.200s", answer->status, answer->code,
-		detail != NULL ? detail : "no detail");
+	return fault_set(fault, kind_of(answer->status), "the orchestrator answered %ld %s: %.200s",
+		answer->status, answer->code, detail != NULL ? detail : "no detail");
 }
 
 bool http_call(struct http_answer *answer, const struct agent_settings *settings,

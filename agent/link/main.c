@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 	enum agent_exit code = worker_begin(&worker, "xuqi-agent-link", argc, argv);
 
 	if (code != AGENT_DONE)
-		return code;
+		return (int)code;
 	if (!text_equal(worker.words[0], "enrol") && !is_enrolled(&worker.settings)) {
 		log_error("agent.unenrolled",
 			LOG_TEXT("text", "run xuqi-agent enrol --settings FILE --code-file FILE"));
@@ -84,5 +84,5 @@ int main(int argc, char **argv)
 		LOG_TEXT("mode", worker.words[0]), LOG_FAULT(&fault));
 	if (!known)
 		return AGENT_SETTINGS;
-	return exit_of(&fault);
+	return (int)exit_of(&fault);
 }

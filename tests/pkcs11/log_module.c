@@ -6,7 +6,8 @@
  *
  * XUQI_P11LOG_FAULT=CALL:N:ACTION makes the N-th call of CALL (or of `any`) go wrong, for tests:
  * kill (before the call), postkill (after it took effect), hang, gone (the token is pulled from then
- * on: no slot, CKR_GENERAL_ERROR), 0xRV (answered instead of the call). */
+ * on: no slot, CKR_GENERAL_ERROR), unseen (no slot is listed from then on, all else works), 0xRV
+ * (answered instead of the call). */
 #include <errno.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
@@ -20,6 +21,7 @@
 
 #include <dlfcn.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 
 static CK_FUNCTION_LIST *real;
@@ -27,39 +29,75 @@ static CK_FUNCTION_LIST wrapped;
 
 /* ---- faults ----------------------------------------------------------------------------------- */
 
-enum action { ACTION_NONE, ACTION_KILL, ACTION_POSTKILL, ACTION_HANG, ACTION_GONE, ACTION_ANSWER };
+enum action {
+	ACTION_NONE,
+	ACTION_KILL,
+	ACTION_POSTKILL,
+	ACTION_HANG,
+	ACTION_GONE,
+	ACTION_UNSEEN,
+	ACTION_ANSWER
+};
 
 struct plan {
-	char call[32];
-	long at;
+	char call[64];
+	int64_t at;
 	enum action action;
 	CK_RV answer;
 };
 
 static struct plan plan;
-static long seen;
-static bool token_gone;
+static int64_t seen;
+static bool token_gone, token_unseen;
 
 static enum action read_action(const char *word)
 {
-	static const char *const words[] = { "", "kill", "postkill", "hang", "gone" };
+	static const char *const words[] = { "", "kill", "postkill", "hang", "gone", "unseen" };
 
-	for (size_t i = ACTION_KILL; i <= ACTION_GONE; i++)
+	for (size_t i = ACTION_KILL; i <= ACTION_UNSEEN; i++)
 		if (strcmp(words[i], word) == 0)
 			return (enum action)i;
 	return ACTION_ANSWER;
 }
 
+/* 0x and hex digits. */
+static bool read_answer(CK_RV *out, const char *word)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (strncmp(word, "0x", 2) != 0 || strlen(word) > 10)
+		return false;
+	*out = 0;
+	for (const char *at = word + 2; *at != '\0'; at++) {
+		const char *digit = strchr(digits, *at);
+
+		if (digit == NULL)
+			return false;
+		*out = *out * 16 + (CK_RV)(digit - digits);
+	}
+	return true;
+}
+
+/* CALL:N:ACTION; what is written wrongly must not look like a test that passed. */
 static void read_plan(void)
 {
 	const char *text = getenv("XUQI_P11LOG_FAULT");
-	char action[32];
+	char copy[64] = "";
+	char *rest = copy;
+	const char *call = NULL;
+	const char *at = NULL;
 
-	if (text == NULL || sscanf(text, "%31[^:]:%ld:%31s", plan.call, &plan.at, action) != 3)
+	if (text == NULL)
 		return;
-	plan.action = read_action(action);
-	if (plan.action == ACTION_ANSWER && sscanf(action, "%lx", &plan.answer) != 1)
-		plan.action = ACTION_NONE;
+	(void)snprintf(copy, sizeof(copy), "%s", text);
+	call = strsep(&rest, ":");
+	at = strsep(&rest, ":");
+	if (at == NULL || rest == NULL || !number_parse(&plan.at, at, 1, 1000000))
+		abort();
+	(void)snprintf(plan.call, sizeof(plan.call), "%s", call);
+	plan.action = read_action(rest);
+	if (plan.action == ACTION_ANSWER && !read_answer(&plan.answer, rest))
+		abort();
 }
 
 static void die(void)
@@ -81,10 +119,13 @@ static bool act_before(enum action action, CK_RV *rv)
 {
 	if (action == ACTION_KILL)
 		die();
-	while (action == ACTION_HANG)
-		(void)poll(NULL, 0, 1000);
+	if (action == ACTION_HANG)
+		for (;;)
+			(void)poll(NULL, 0, 1000);
 	if (action == ACTION_GONE)
 		token_gone = true;
+	if (action == ACTION_UNSEEN)
+		token_unseen = true;
 	if (action == ACTION_ANSWER || token_gone) {
 		*rv = token_gone ? CKR_GENERAL_ERROR : plan.answer;
 		return true;
@@ -204,7 +245,7 @@ static CK_RV pass_C_GetSlotList(CK_BBOOL present, CK_SLOT_ID *out, CK_ULONG *cou
 
 	if (!act_before(action, &rv))
 		rv = real->C_GetSlotList(present, out, count);
-	if (token_gone) {
+	if (token_gone || token_unseen) {
 		*count = 0;
 		rv = CKR_OK;
 	}
@@ -216,10 +257,12 @@ static CK_RV pass_C_GetSlotList(CK_BBOOL present, CK_SLOT_ID *out, CK_ULONG *cou
 #define PASSED(X) \
 	X(C_Initialize) \
 	X(C_Finalize) \
-	X(C_GetInfo) X(C_GetTokenInfo) X(C_OpenSession) X(C_CloseSession) X(C_Login) X(C_Logout) \
-		X(C_CreateObject) X(C_DestroyObject) X(C_GetAttributeValue) X(C_FindObjectsInit) \
-			X(C_FindObjects) X(C_FindObjectsFinal) X(C_SignInit) X(C_Sign) \
-				X(C_DecryptInit) X(C_Decrypt) X(C_GetSlotList)
+	X(C_GetInfo) \
+	X(C_GetTokenInfo) \
+	X(C_OpenSession) X(C_CloseSession) X(C_Login) X(C_Logout) X(C_CreateObject) \
+		X(C_DestroyObject) X(C_GetAttributeValue) X(C_FindObjectsInit) X(C_FindObjects) \
+			X(C_FindObjectsFinal) X(C_SignInit) X(C_Sign) X(C_DecryptInit) \
+				X(C_Decrypt) X(C_GetSlotList)
 
 static CK_FUNCTION_LIST *load_real(void)
 {

@@ -15,10 +15,10 @@
 #include "agent/base/journal.h"
 #include "agent/base/ledger.h"
 #include "agent/base/pin_file.h"
-#include "agent_bench.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/text.h"
+#include "tests/unit/agent_bench.h"
 
 static int begin(void **state)
 {

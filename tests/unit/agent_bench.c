@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The workstation of the agent's tests. */
-#include "agent_bench.h"
+#include "tests/unit/agent_bench.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <openssl/ec.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <setjmp.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -27,6 +25,8 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "common/text.h"
+
+enum { FILE_MAX = 1 << 23, YAML_MAX = 1 << 16 };
 
 #define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
 
@@ -53,7 +53,7 @@ char *bench_read(const struct bench *bench, const char *name)
 {
 	struct fault fault = { 0 };
 	size_t len = 0;
-	char *content = file_read(bench_path(bench, name), 8 * 1024 * 1024, &len, &fault);
+	char *content = file_read(bench_path(bench, name), FILE_MAX, &len, &fault);
 
 	return content != NULL ? content : text_dup("");
 }
@@ -85,7 +85,7 @@ static void copy_tree(const char *from, const char *to)
 
 	if (dir == NULL) {
 		size_t len = 0;
-		OWNED char *bytes = file_read(from, 1024 * 1024, &len, &fault);
+		OWNED char *bytes = file_read(from, FILE_MAX, &len, &fault);
 
 		assert_non_null(bytes);
 		assert_true(file_write(to, bytes, len, 0600, &fault));
@@ -100,96 +100,6 @@ static void copy_tree(const char *from, const char *to)
 			copy_tree(inner, copy);
 	}
 	(void)closedir(dir);
-}
-
-/* ---- the PKI ---------------------------------------------------------------------------------- */
-
-static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
-{
-	X509V3_CTX ctx;
-	X509_EXTENSION *extension = NULL;
-
-	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	assert_non_null(extension);
-	assert_int_equal(X509_add_ext(cert, extension, -1), 1);
-	X509_EXTENSION_free(extension);
-}
-
-X509 *bench_issue(const struct bench_draft *draft)
-{
-	X509 *cert = X509_new();
-	unsigned char serial[9];
-
-	random_bytes(serial, sizeof(serial));
-	serial[0] = 1;
-	BIGNUM *number = BN_bin2bn(serial, sizeof(serial), NULL);
-
-	(void)BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
-	BN_free(number);
-	assert_int_equal(X509_set_version(cert, 2), 1);
-	assert_int_equal(X509_set_subject_name(cert, draft->subject), 1);
-	assert_int_equal(X509_set_issuer_name(cert,
-				 draft->issuer == NULL ? draft->subject
-						       : X509_get_subject_name(draft->issuer)),
-		1);
-	(void)X509_gmtime_adj(X509_getm_notBefore(cert), draft->from_days * 86400L);
-	(void)X509_gmtime_adj(X509_getm_notAfter(cert), draft->to_days * 86400L);
-	assert_int_equal(X509_set_pubkey(cert, draft->key), 1);
-	add_extension(cert, draft->issuer == NULL ? cert : draft->issuer, NID_basic_constraints,
-		draft->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-	add_extension(
-		cert, draft->issuer == NULL ? cert : draft->issuer, NID_key_usage, draft->usage);
-	if (draft->address != NULL)
-		add_extension(cert, draft->issuer, NID_subject_alt_name, draft->address);
-	assert_true(X509_sign(cert, draft->signer, EVP_sha256()) > 0);
-	return cert;
-}
-
-X509_NAME *bench_name(const char *common_name)
-{
-	X509_NAME *name = X509_NAME_new();
-
-	assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-				 (const unsigned char *)common_name, -1, -1, 0),
-		1);
-	return name;
-}
-
-static void make_pki(struct bench *bench)
-{
-	X509_NAME *root_name = bench_name("Bench Root");
-	X509_NAME *ca_name = bench_name("Bench CA");
-	BIO *out = NULL;
-
-	bench->root_key = EVP_EC_gen("P-256");
-	bench->ca_key = EVP_EC_gen("P-256");
-	bench->root = bench_issue(&(struct bench_draft){ root_name, bench->root_key, NULL,
-		bench->root_key, -10, 4000, "critical,keyCertSign,cRLSign", NULL, true });
-	bench->ca = bench_issue(&(struct bench_draft){ ca_name, bench->ca_key, bench->root,
-		bench->root_key, -10, 3000, "critical,keyCertSign,cRLSign", NULL, true });
-	out = BIO_new_file(bench_path(bench, "roots.pem"), "w");
-	assert_int_equal(PEM_write_bio_X509(out, bench->root), 1);
-	BIO_free_all(out);
-	X509_NAME_free(root_name);
-	X509_NAME_free(ca_name);
-}
-
-static const char *usage_of(X509 *like)
-{
-	uint32_t usage = X509_get_key_usage(like);
-
-	if ((usage & KU_DIGITAL_SIGNATURE) == 0)
-		return "critical,keyEncipherment,dataEncipherment";
-	return (usage & KU_KEY_ENCIPHERMENT) == 0 ? "critical,digitalSignature,nonRepudiation"
-						  : "critical,digitalSignature,keyEncipherment";
-}
-
-X509 *bench_renew(struct bench *bench, X509 *like, int days)
-{
-	return bench_issue(
-		&(struct bench_draft){ X509_get_subject_name(like), X509_get0_pubkey(like),
-			bench->ca, bench->ca_key, -1, days, usage_of(like), NULL, false });
 }
 
 /* ---- processes -------------------------------------------------------------------------------- */
@@ -572,7 +482,7 @@ static int leaks_below(const char *path, const char *needle)
 	OWNED char *bytes = NULL;
 
 	if (dir == NULL) {
-		bytes = file_read(path, 8 * 1024 * 1024, &len, &fault);
+		bytes = file_read(path, FILE_MAX, &len, &fault);
 		return bytes != NULL && memmem(bytes, len, needle, strlen(needle)) != NULL;
 	}
 	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
@@ -611,7 +521,7 @@ void bench_settings(struct bench *bench, const char *more)
 	struct fault fault = { 0 };
 	TEXT yaml;
 
-	text_init(&yaml, 64 * 1024);
+	text_init(&yaml, YAML_MAX);
 	text_addf(&yaml,
 		"server: {url: \"%s\", ca_file: %s/roots.pem}\n"
 		"state_dir: %s/state\nlibexec_dir: %s\nlock_file: %s/token.lock\n"
@@ -646,7 +556,7 @@ void bench_start(struct bench *bench)
 	bench_write(bench, "pin", bench->pin);
 	bench_write(bench, "so", "87654321");
 	bench_write(bench, "version", "V4.7.10\n");
-	make_pki(bench);
+	bench_make_pki(bench);
 	bench_settings(bench, "");
 }
 

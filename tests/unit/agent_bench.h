@@ -51,6 +51,8 @@ struct bench_draft {
 
 /* The certificate of the draft; the caller frees it. */
 X509 *bench_issue(const struct bench_draft *draft);
+/* Make the root and the CA, and pin the root in roots.pem. */
+void bench_make_pki(struct bench *bench);
 /* CN=COMMON_NAME; the caller frees it. */
 X509_NAME *bench_name(const char *common_name);
 

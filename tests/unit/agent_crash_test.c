@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The install worker killed before and after every PKCS#11 call it makes: the old certificate always
  * stays, no run makes two logins, and after what a person must do the install converges. */
-#include "agent_bench.h"
+#include "tests/unit/agent_bench.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The install worker on SoftHSM tokens: what it installs, what it refuses, and what a wrong PIN
  * costs.  The pass-through module counts the logins. */
-#include "agent_bench.h"
+#include "tests/unit/agent_bench.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -261,6 +261,26 @@ static void one_permit_is_one_login(void **state)
 	assert_int_equal(bench_calls(&world->bench, "C_Login", ""), 1);
 }
 
+static void a_permit_whose_login_was_cut_off_is_not_used_again(void **state)
+{
+	struct world *world = *state;
+	char ref[64] = "";
+	struct bench_run run;
+
+	given_an_order(world, "ec256", false);
+	run = bench_run(&world->bench, "xuqi-agent-install", NULL,
+		(const char *const[]){ "preflight", NULL });
+	assert_true(bench_fact(&run, "permit_ref", ref, sizeof(ref)));
+	assert_int_equal(
+		bench_install(&world->bench, "41", "C_SignInit:1:kill", world->outcome).code, -1);
+
+	run = bench_run(&world->bench, "xuqi-agent-install", NULL,
+		(const char *const[]){ "install", ref, "3", NULL });
+
+	assert_int_equal(run.code, 1);
+	assert_int_equal(bench_calls(&world->bench, "C_Login", ""), 1);
+}
+
 static void a_pin_that_cannot_be_one_is_not_presented(void **state)
 {
 	static const char *const pins[] = { "123", "with\ttab", "\xe5\xaf\x86\xe7\xa0\x81" };
@@ -360,7 +380,19 @@ static void a_token_pulled_before_the_login_costs_no_try(void **state)
 	assert_int_equal(bench_calls(&world->bench, "C_Login", ""), 0);
 }
 
-static void a_token_pulled_before_the_write_is_not_written(void **state)
+static void a_token_that_is_not_seen_before_the_write_is_not_written(void **state)
+{
+	struct world *world = *state;
+
+	/* The first signature is the proof of the key, right before the write. */
+	given_an_order(world, "ec256", false);
+	(void)bench_install(&world->bench, "41", "C_Sign:1:unseen", world->outcome);
+	assert_string_equal(world->outcome, "interrupted");
+	assert_int_equal(bench_calls(&world->bench, "C_Login", "rv=0x0"), 1);
+	assert_int_equal(bench_calls(&world->bench, "C_CreateObject", ""), 0);
+}
+
+static void a_token_pulled_at_any_look_keeps_its_old_certificate(void **state)
 {
 	struct world *world = *state;
 	int lists = 2;
@@ -371,11 +403,12 @@ static void a_token_pulled_before_the_write_is_not_written(void **state)
 
 		(void)bench_install(&world->bench, "41", fault, world->outcome);
 		bench_settle(&world->bench, "41", world->outcome);
+		assert_int_equal(bench_holds(&world->bench, world->token.old[0]), 1);
 		if (text_equal(world->outcome, "installed"))
 			break;
 		assert_int_equal(bench_calls(&world->bench, "C_CreateObject", ""), 0);
 	}
-	assert_true(lists > 3); /* the look before the write was hit, too */
+	assert_true(lists > 3);
 	assert_int_equal(bench_holds(&world->bench, world->token.renewed[0]), 1);
 }
 
@@ -523,6 +556,7 @@ int main(void)
 		TEST(a_cut_between_login_and_record_counts_as_a_wrong_pin),
 		TEST(an_unusual_answer_to_the_login_is_never_tried_again),
 		TEST(one_permit_is_one_login),
+		TEST(a_permit_whose_login_was_cut_off_is_not_used_again),
 		TEST(a_pin_that_cannot_be_one_is_not_presented),
 		TEST(a_pin_file_open_to_others_is_not_used),
 		TEST(the_pin_is_in_no_file_and_a_planted_leak_is_found),
@@ -530,7 +564,8 @@ int main(void)
 		TEST(another_token_is_refused),
 		TEST(two_tokens_are_refused),
 		TEST(a_token_pulled_before_the_login_costs_no_try),
-		TEST(a_token_pulled_before_the_write_is_not_written),
+		TEST(a_token_that_is_not_seen_before_the_write_is_not_written),
+		TEST(a_token_pulled_at_any_look_keeps_its_old_certificate),
 		TEST(a_full_token_is_said_so),
 		TEST(an_unusual_answer_to_the_write_stops_the_install),
 		TEST(an_old_or_unknown_client_is_refused),

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "agent/base/exits.h"
-#include "agent_bench.h"
-#include "agent_server.h"
 #include "common/text.h"
+#include "tests/unit/agent_bench.h"
+#include "tests/unit/agent_server.h"
 
 struct world {
 	struct bench bench;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The orchestrator of the agent's tests: one connection after the other, one request each. */
-#include "agent_server.h"
+#include "tests/unit/agent_server.h"
 
 #include <netinet/in.h>
 #include <openssl/ec.h>
@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
@@ -65,11 +66,15 @@ static SSL_CTX *make_tls(struct bench *bench)
 static size_t wanted_length(const char *head)
 {
 	const char *length = strcasestr(head, "\r\ncontent-length:");
-	size_t wanted = 0;
+	int64_t wanted = 0;
 
-	if (length != NULL)
-		(void)sscanf(length + strlen("\r\ncontent-length:"), " %zu", &wanted);
-	return wanted;
+	if (length != NULL) {
+		OWNED char *digits = text_dup(length + strlen("\r\ncontent-length: "));
+
+		digits[strcspn(digits, "\r")] = '\0';
+		assert_true(number_parse(&wanted, digits, 0, REQUEST_MAX));
+	}
+	return (size_t)wanted;
 }
 
 /* Read one request; false if the client went away. */
@@ -212,13 +217,16 @@ static bool ends_with(const char *text, const char *ending)
 static bool obey_knob(struct bench *bench, const struct route *route, struct answer *answer)
 {
 	OWNED char *knob = bench_read(bench, "server/knob");
-	char call[16];
-	char code[64];
+	char *rest = knob;
+	const char *call = strsep(&rest, " ");
+	const char *status = strsep(&rest, " ");
+	int64_t number = 0;
 
-	if (sscanf(knob, "%15s %d %63s", call, &answer->status, code) != 3 ||
+	if (rest == NULL || !number_parse(&number, status, 0, 599) ||
 		(!text_equal(call, "all") && !text_equal(call, route->name)))
 		return false;
-	answer->body = text_dupf("{\"code\":\"%s\",\"detail\":\"the knob says so\"}", code);
+	answer->status = (int)number;
+	answer->body = text_dupf("{\"code\":\"%s\",\"detail\":\"the knob says so\"}", rest);
 	return true;
 }
 

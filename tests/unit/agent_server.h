@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-#include "agent_bench.h"
+#include "tests/unit/agent_bench.h"
 
 struct server {
 	pid_t pid;

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "agent_bench.h"
-#include "agent_server.h"
 #include "common/text.h"
+#include "tests/unit/agent_bench.h"
+#include "tests/unit/agent_server.h"
 
 enum { PATIENCE_MS = 30000, LOOK_MS = 50 };
 
