@@ -254,15 +254,14 @@ static CK_RV pass_C_GetSlotList(CK_BBOOL present, CK_SLOT_ID *out, CK_ULONG *cou
 	return rv;
 }
 
+/* clang-format off */
 #define PASSED(X) \
-	X(C_Initialize) \
-	X(C_Finalize) \
-	X(C_GetInfo) \
-	X(C_GetTokenInfo) \
-	X(C_OpenSession) X(C_CloseSession) X(C_Login) X(C_Logout) X(C_CreateObject) \
-		X(C_DestroyObject) X(C_GetAttributeValue) X(C_FindObjectsInit) X(C_FindObjects) \
-			X(C_FindObjectsFinal) X(C_SignInit) X(C_Sign) X(C_DecryptInit) \
-				X(C_Decrypt) X(C_GetSlotList)
+	X(C_Initialize) X(C_Finalize) X(C_GetInfo) X(C_GetTokenInfo) X(C_OpenSession) \
+	X(C_CloseSession) X(C_Login) X(C_Logout) X(C_CreateObject) X(C_DestroyObject) \
+	X(C_GetAttributeValue) X(C_FindObjectsInit) X(C_FindObjects) X(C_FindObjectsFinal) \
+	X(C_SignInit) X(C_Sign) X(C_DecryptInit) X(C_Decrypt) X(C_GetSlotList)
+
+/* clang-format on */
 
 static CK_FUNCTION_LIST *load_real(void)
 {
