@@ -38,12 +38,20 @@ demo() { jq -r ".$1" "$STATE/settings/demo.json"; }
 
 # ---- inputs ---------------------------------------------------------------------------------------
 a_damaged_statement() {
-	iconv -f GB18030 -t UTF-8 "$STATE/work/statement.csv" | sed '0,/200\.00/s//2OO.00/' >"$RIG/damaged.csv"
-	refused a_statement_with_a_letter_in_an_amount 'row [0-9]+|第 ?[0-9]+ ?行' \
-		as finance xuqi statement import "$RIG/damaged.csv" --commit
-	head -c 700 "$STATE/work/statement.csv" >"$RIG/cut.csv"
-	refused a_statement_cut_in_the_middle 'row|byte|sum|total|合计|not proven|closing' \
+	iconv -f GB18030 -t UTF-8 "$STATE/work/statement.csv" >"$RIG/whole.csv"
+	sed '0,/200\.00/s//2OO.00/' "$RIG/whole.csv" >"$RIG/letter.csv"
+	refused a_statement_with_a_letter_in_an_amount 'row [0-9]+' \
+		as finance xuqi statement import "$RIG/letter.csv" --commit
+	{ head -n 8 "$RIG/whole.csv" && sed -n 9p "$RIG/whole.csv" | cut -d , -f 1-2; } >"$RIG/cut.csv"
+	refused a_statement_cut_in_the_middle_of_a_row 'row 9' \
 		as finance xuqi statement import "$RIG/cut.csv" --commit
+	sed 9d "$RIG/whole.csv" >"$RIG/gap.csv"
+	refused a_statement_without_one_of_its_rows 'row 9.*export the file .*again' \
+		as finance xuqi statement import "$RIG/gap.csv" --commit
+	head -c 700 "$STATE/work/statement.csv" | sed 's/....$//' | head -c -1 >"$RIG/bytes.csv"
+	printf '\377\377' >>"$RIG/bytes.csv"
+	refused a_statement_of_broken_characters 'byte [0-9]+' \
+		as finance xuqi statement import "$RIG/bytes.csv" --commit
 	unchanged a_damaged_statement
 }
 
