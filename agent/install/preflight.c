@@ -92,7 +92,7 @@ static bool check_stored_pin(struct install *install, struct fault *fault)
 	if (install->entry == NULL)
 		return install_refuse(install, OUTCOME_PIN_ABSENT, fault,
 			"no stored PIN with its custodian's consent is set for token %s: add it "
-			"under tokens in the agent's settings, or let a person install",
+			"under tokens in the agent's settings",
 			install->order.token_serial);
 	fd = pin_file_open(install->entry->pin_file, fault);
 	if (fd < 0)

@@ -275,8 +275,10 @@ static enum flow_next permit_answer(struct flow *flow, void *self)
 	if (rows == NULL) {
 		const struct fault *refusal = flow_db_fault(flow);
 
-		if (refusal->kind == FAULT_CONFLICT)
+		if (refusal->kind == FAULT_DENIED)
 			return refuse(flow, call, 409, "PIN_BARRED", refusal->text);
+		if (refusal->kind == FAULT_CONFLICT) /* held, or its order has moved on */
+			return refuse(flow, call, 409, "NOT_NOW", refusal->text);
 		return flow_fail_with(flow, refusal);
 	}
 	call->answer = json_pack("{s:s, s:s, s:s}", "permit", "granted", "permit_ref",
