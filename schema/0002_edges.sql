@@ -42,6 +42,7 @@ insert into renewal_edges (from_state, event, to_state) values
   ('awaiting_attachments', 'kind_changed', 'bound'),
   ('awaiting_attachments', 'intent_needed', 'awaiting_intent'),
   ('awaiting_intent', 'kind_changed', 'bound'),
+  ('awaiting_intent', 'agreement_changed', 'awaiting_approval'),
   ('awaiting_intent', 'price_changed', 'awaiting_approval'),
   ('awaiting_intent', 'application_submitted', 'submitted'),
   ('submitted', 'payment_opened', 'awaiting_payment'),

@@ -144,7 +144,10 @@ begin
     p_doc->>'seller', p_doc->>'email', p_doc->>'state', (p_doc->>'sent_at')::timestamptz,
     decode(p_doc->>'document_b64', 'base64'), p_doc->>'format',
     encode(sha256(decode(p_doc->>'document_b64', 'base64')), 'hex'))
-  on conflict (number) do nothing;
+  on conflict (number) do update set state = excluded.state, total_fen = excluded.total_fen, buyer = excluded.buyer,
+    buyer_tax_id = excluded.buyer_tax_id, sent_at = excluded.sent_at, document = excluded.document, format = excluded.format,
+    sha256 = excluded.sha256
+    where invoices.renewal_id = excluded.renewal_id and invoices.state = 'disputed';
   if exists (select from invoices where number = p_doc->>'number' and renewal_id <> p_id) then
     raise exception 'invoice % is archived for renewal % already: ask the CA which it belongs to', p_doc->>'number',
       (select renewal_id from invoices where number = p_doc->>'number') using errcode = 'XQ409';
@@ -278,7 +281,7 @@ begin
   if exists (select from pin_attempts a where a.token_id = t.id and a.cleared_at is null
              and (a.outcome is null or a.outcome in ('incorrect', 'unsure'))) then
     raise exception 'the stored PIN of token % is barred: an earlier attempt failed or has no known result; a person must clear it', p_serial
-      using errcode = 'XQ409';
+      using errcode = 'XQ403';
   end if;
   insert into pin_attempts (token_id, order_id, permit_ref, expires_at)
     values (t.id, o.id, p_ref, now() + interval '10 minutes') returning expires_at into v_until;

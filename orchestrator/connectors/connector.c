@@ -19,6 +19,7 @@ static const struct {
 	[CONNECTOR_ATTACH] = { "attach", true, false, false },
 	[CONNECTOR_INTENT] = { "intent", true, false, false },
 	[CONNECTOR_SUBMIT] = { "submit", true, true, false },
+	[CONNECTOR_WITHDRAW] = { "withdraw", true, false, false },
 	[CONNECTOR_PAY] = { "pay", true, true, true },
 	[CONNECTOR_REMIT] = { "remit", true, true, false },
 	[CONNECTOR_PAY_STATUS] = { "pay_status", false, false, false },

@@ -26,6 +26,7 @@
 	X(ATTACH, attach)                 /* 上传附件 */                                           \
 	X(INTENT, intent)                 /* 意愿表达 */                                           \
 	X(SUBMIT, submit)                 /* 提交 */                                               \
+	X(WITHDRAW, withdraw)             /* 撤回, before anything is paid */                      \
 	X(PAY, pay)                       /* 支付页面, 银行转账 */                                 \
 	X(REMIT, remit)                   /* 录入汇款信息 */                                       \
 	X(PAY_STATUS, pay_status)         /* 银行转账核验 */                                       \

@@ -38,6 +38,7 @@ static const struct request_shape shapes[] = {
 	[CONNECTOR_ATTACH] = { "POST", "/v1/applications/{i}/attachments", NULL },
 	[CONNECTOR_INTENT] = { "PUT", "/v1/applications/{i}/intent", NULL },
 	[CONNECTOR_SUBMIT] = { "POST", "/v1/applications/{i}/submit", NULL },
+	[CONNECTOR_WITHDRAW] = { "POST", "/v1/applications/{i}/withdraw", NULL },
 	[CONNECTOR_PAY] = { "POST", "/v1/payments", "/v1/payments?application={i}" },
 	[CONNECTOR_REMIT] = { "PUT", "/v1/payments/{i}/remittance", NULL },
 	[CONNECTOR_PAY_STATUS] = { "GET", "/v1/payments/{i}", NULL },

@@ -9,9 +9,16 @@
 
 /* ---- a plan that is not what was approved any more ---- */
 
-/* Put YEARS, PRICE and AGREEMENT into the plan and go back to the spend gate by EVENT.  Needs the plan. */
+static void put_agreement(json_t *plan, const json_t *agreement)
+{
+	json_put_text(plan, "agreement_id", json_peek_text(agreement, "id"));
+	json_put_text(plan, "agreement_version", json_peek_text(agreement, "version"));
+	json_put_text(plan, "agreement_sha256", json_peek_text(agreement, "sha256"));
+}
+
+/* Put YEARS, PRICE and AGREEMENT (may be NULL) into the plan and go back to the gates by EVENT.  Needs the plan. */
 static enum stage_next approve_again(struct stage_run *run, enum renewal_event event, int64_t years,
-	int64_t price_fen, const char *agreement_sha256)
+	int64_t price_fen, const json_t *agreement)
 {
 	char digest[SHA256_HEX];
 
@@ -20,25 +27,80 @@ static enum stage_next approve_again(struct stage_run *run, enum renewal_event e
 
 	if (!approval_reprice(run->plan, stage_text(run, "set.id"), years, price_fen))
 		return stage_retry(run, "bug", "the campaign's plan does not name this renewal");
-	if (agreement_sha256 != NULL)
-		json_put_text(run->plan, "agreement_sha256", agreement_sha256);
+	if (agreement != NULL)
+		put_agreement(run->plan, agreement);
 	approval_digest(digest, run->plan);
 	stage_put(run, "reprice",
 		json_pack("{s:O, s:s, s:s?, s:I, s:I}", "plan", run->plan, "digest", digest,
 			"old_digest", stage_text(run, "campaign.digest"), "price_fen",
 			(json_int_t)price_fen, "term_years", (json_int_t)years));
 	stage_fact(run, "term", json_null());
+	if (agreement != NULL)
+		return stage_move(run, event,
+			"the CA's agreement is %s now: the plan's new digest must be approved, and the handler asked again",
+			json_peek_text(agreement, "version"));
 	return stage_move(run, event,
 		"the CA now asks ¥%lld.%02lld for %lld years: the plan's new digest must be approved",
 		(long long)price_fen / 100, (long long)price_fen % 100, (long long)years);
 }
 
-static enum stage_next agreement_changed(struct stage_run *run)
+/* Never accepted by a machine: AGREEMENT is approved first, then read and accepted by the handler. */
+static enum stage_next agreement_changed(struct stage_run *run, const json_t *agreement)
 {
-	const json_t *agreement = json_object_get(run->outcome.data, "agreement");
-
+	if (json_peek_text(agreement, "sha256") == NULL)
+		return stage_refused(run);
+	stage_fact(run, "agreed", json_false());
+	stage_fact_text(run, "agreement_sha256", json_peek_text(agreement, "sha256"));
 	return approve_again(run, ON_AGREEMENT_CHANGED, stage_number(run, "term_years", 1),
-		stage_number(run, "approved_fen", 0), json_peek_text(agreement, "sha256"));
+		stage_number(run, "approved_fen", 0), agreement);
+}
+
+/* ---- an application that does not fit the expiry any more ---- */
+
+static enum stage_next call_withdraw(struct stage_run *run)
+{
+	return stage_call(run, CONNECTOR_WITHDRAW, stage_text(run, "facts.application_id"), NULL);
+}
+
+/* KIND_MISMATCH (临期, 过期): nothing is paid yet, so this application is withdrawn first. */
+static enum stage_next abandon(struct stage_run *run)
+{
+	stage_fact(run, "abandon", json_true());
+	return stage_wait(run, NULL, 0);
+}
+
+/* Then another one is opened, as expired, with an agreement and an intent of its own. */
+static enum stage_next abandoned(struct stage_run *run)
+{
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	stage_fact(run, "abandon", json_null());
+	stage_fact(run, "application_id", json_null());
+	stage_fact(run, "agreed", json_null());
+	stage_fact(run, "intent", json_null());
+	stage_fact(run, "attached", json_null());
+	stage_fact(run, "term", json_null());
+	stage_put(run, "kind", json_string("expired"));
+	return stage_move(run, ON_KIND_CHANGED,
+		"the certificate has expired (过期): the application was withdrawn and is opened anew");
+}
+
+static bool kind_mismatch(const struct stage_run *run)
+{
+	return run->outcome.kind == OUTCOME_REFUSED &&
+		text_equal(run->outcome.code, "KIND_MISMATCH");
+}
+
+/* The handler's answer, if it was given for this application. */
+static const json_t *answer_for_this(const struct stage_run *run, const char *kind)
+{
+	const json_t *values = json_object_get(
+		json_object_get(json_object_get(run->doc, "tasks"), kind), "values");
+
+	return text_equal(json_peek_text(values, "application"),
+		       stage_text(run, "facts.application_id"))
+		? stage_answer(run, kind)
+		: NULL;
 }
 
 /* ---- drafting: agreement, then term ---- */
@@ -46,7 +108,8 @@ static enum stage_next agreement_changed(struct stage_run *run)
 static enum stage_next ask_for_agreement(struct stage_run *run)
 {
 	stage_task(run,
-		json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?, s:s?}}",
+		json_pack(
+			"{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?, s:s?, s:s?}}",
 			"kind", "agreement", "role", "handler", "assignee",
 			stage_text(run, "handler.id"), "title",
 			"电子认证协议: read and accept the agreement", "instruction",
@@ -56,7 +119,8 @@ static enum stage_next ask_for_agreement(struct stage_run *run)
 			"holder", stage_text(run, "set.holder"), "service",
 			stage_text(run, "set.service"), "version",
 			stage_text(run, "ca.agreement.version"), "sha256",
-			stage_text(run, "ca.agreement.sha256")));
+			stage_text(run, "ca.agreement.sha256"), "application",
+			stage_text(run, "facts.application_id")));
 	return stage_await(run, "agreement");
 }
 
@@ -76,14 +140,34 @@ static enum stage_next call_agree(struct stage_run *run)
 			stage_text(run, "handler.name")));
 }
 
+/* Only the text that was approved is put before the handler, and only its acceptance is passed on. */
+static enum stage_next agree(struct stage_run *run)
+{
+	const char *now = stage_text(run, "ca.agreement.sha256"),
+		   *approved = stage_text(run, "campaign.agreement_sha256");
+
+	if (now == NULL)
+		return stage_poll(run, "agreement");
+	if (!text_equal(now, approved)) {
+		if (text_equal(stage_text(run, "facts.agreement_sha256"), approved))
+			return stage_poll(
+				run, "agreement"); /* the CA told us first, its meta follows */
+		return agreement_changed(run, stage_at(run, "ca.agreement"));
+	}
+	if (answered_yes(answer_for_this(run, "agreement"), "accept", "yes") &&
+		text_equal(stage_text(run, "tasks.agreement.values.sha256"), approved))
+		return call_agree(run);
+	return ask_for_agreement(run);
+}
+
 static enum stage_next drafting_decide(struct stage_run *run)
 {
 	const char *application = stage_text(run, "facts.application_id");
 
+	if (stage_flag(run, "facts.abandon"))
+		return call_withdraw(run);
 	if (!stage_flag(run, "facts.agreed"))
-		return answered_yes(stage_answer(run, "agreement"), "accept", "yes")
-			? call_agree(run)
-			: ask_for_agreement(run);
+		return agree(run);
 	if (stage_number(run, "facts.term", 0) == 0)
 		return stage_call(run, CONNECTOR_TERMS, application, NULL);
 	return stage_call(run, CONNECTOR_TERM, application,
@@ -111,8 +195,6 @@ static enum stage_next choose_term(struct stage_run *run)
 	int64_t price = price_of(terms, years), first_price = price, first_years = years;
 	size_t i;
 
-	if (json_is_object(terms))
-		terms = json_object_get(terms, "terms");
 	json_array_foreach(wishes, i, wish)
 	{
 		if (price > 0 && price <= approved)
@@ -139,7 +221,9 @@ static enum stage_next choose_term(struct stage_run *run)
 static enum stage_next drafting_refused(struct stage_run *run)
 {
 	if (text_equal(run->outcome.code, "AGREEMENT_CHANGED"))
-		return agreement_changed(run);
+		return agreement_changed(run, json_object_get(run->outcome.data, "agreement"));
+	if (kind_mismatch(run))
+		return abandon(run);
 	if (text_equal(run->outcome.code, "TERM_UNAVAILABLE") ||
 		text_equal(run->outcome.code, "PRICE_CHANGED")) {
 		stage_fact(run, "term", json_null()); /* read the terms anew */
@@ -150,6 +234,8 @@ static enum stage_next drafting_refused(struct stage_run *run)
 
 static enum stage_next drafting_settle(struct stage_run *run)
 {
+	if (run->call.op == CONNECTOR_WITHDRAW)
+		return abandoned(run);
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return drafting_refused(run);
 	if (run->call.op == CONNECTOR_TERMS)
@@ -193,6 +279,8 @@ static enum stage_next attaching_decide(struct stage_run *run)
 {
 	size_t done = (size_t)stage_number(run, "facts.attached", 0);
 
+	if (stage_flag(run, "facts.abandon"))
+		return call_withdraw(run);
 	if (stage_answer(run, "attachment") == NULL)
 		return ask_for_attachment(run, NULL);
 	if (run->files == NULL) {
@@ -216,6 +304,10 @@ static enum stage_next attaching_decide(struct stage_run *run)
 
 static enum stage_next attaching_settle(struct stage_run *run)
 {
+	if (run->call.op == CONNECTOR_WITHDRAW)
+		return abandoned(run);
+	if (kind_mismatch(run))
+		return abandon(run);
 	if (run->outcome.kind == OUTCOME_REFUSED && text_starts(run->outcome.code, "ATTACHMENT_"))
 		return ask_for_attachment(run, run->outcome.text);
 	if (run->outcome.kind == OUTCOME_REFUSED)
@@ -238,7 +330,7 @@ static enum stage_next ask_for_intent(struct stage_run *run, const char *complai
 
 	stage_task(run,
 		json_pack(
-			"{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?, s:s?, s:s?}}",
+			"{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?}}",
 			"kind", "intent", "role", "handler", "assignee",
 			stage_text(run, "handler.id"), "title", "意愿表达: state your intent",
 			"instruction", instruction, "if_ignored",
@@ -247,7 +339,8 @@ static enum stage_next ask_for_intent(struct stage_run *run, const char *complai
 			stage_text(run, "set.service"), "statement",
 			stage_text(run, "ca.statement.text"), "statement_id",
 			stage_text(run, "ca.statement.id"), "statement_sha256",
-			stage_text(run, "ca.statement.sha256")));
+			stage_text(run, "ca.statement.sha256"), "application",
+			stage_text(run, "facts.application_id")));
 	return stage_await(run, "intent");
 }
 
@@ -268,17 +361,23 @@ static enum stage_next intent_decide(struct stage_run *run)
 {
 	const char *application = stage_text(run, "facts.application_id");
 
+	if (stage_flag(run, "facts.abandon"))
+		return call_withdraw(run);
 	if (stage_flag(run, "facts.intent"))
 		return stage_call(run, CONNECTOR_SUBMIT, application,
 			json_pack("{s:I}", "price_fen",
 				(json_int_t)stage_number(run, "quoted_fen", 0)));
-	if (!answered_yes(stage_answer(run, "intent"), "statement", "agree"))
+	if (!answered_yes(answer_for_this(run, "intent"), "statement", "agree"))
 		return ask_for_intent(run, NULL);
 	return call_intent(run);
 }
 
 static enum stage_next intent_refused(struct stage_run *run)
 {
+	if (kind_mismatch(run))
+		return abandon(run);
+	if (text_equal(run->outcome.code, "AGREEMENT_CHANGED"))
+		return agreement_changed(run, json_object_get(run->outcome.data, "agreement"));
 	if (text_equal(run->outcome.code, "PRICE_CHANGED")) {
 		int64_t years = stage_number(run, "facts.term", 1);
 		int64_t price = price_of(json_object_get(run->outcome.data, "terms"), years);
@@ -294,6 +393,8 @@ static enum stage_next intent_refused(struct stage_run *run)
 
 static enum stage_next intent_settle(struct stage_run *run)
 {
+	if (run->call.op == CONNECTOR_WITHDRAW)
+		return abandoned(run);
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return intent_refused(run);
 	if (run->call.op == CONNECTOR_INTENT) {

@@ -167,15 +167,20 @@ static enum stage_next bound_decide(struct stage_run *run)
 
 static enum stage_next bound_settle(struct stage_run *run)
 {
-	if (run->outcome.kind == OUTCOME_REFUSED && text_equal(run->outcome.code, "KIND_MISMATCH"))
+	if (run->outcome.kind == OUTCOME_REFUSED &&
+		text_equal(run->outcome.code, "KIND_MISMATCH") &&
+		stage_text(run, "facts.kind_refused") == NULL) { /* once: two would be for ever */
+		stage_fact_text(run, "kind_refused", stage_text(run, "kind"));
 		return kind_changes(run,
 			text_equal(stage_text(run, "kind"), "expired") ? "expiring" : "expired");
+	}
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return stage_refused(run);
 
 	const char *id = json_peek_text(run->outcome.data, "id");
 
 	stage_fact_text(run, "application_id", id);
+	stage_fact(run, "kind_refused", json_null());
 	if (run->call.op == CONNECTOR_OPEN)
 		stage_put(run, "client_ref", json_string(run->ref));
 	return stage_move(run, ON_APPLICATION_OPENED, "the CA opened application %s", id);

@@ -191,6 +191,17 @@ static enum stage_next installing_decide(struct stage_run *run)
 
 const struct stage installing_stage = { RENEWAL_INSTALLING, installing_decide, nothing_called };
 
+/* What was written is not what was ordered: only a person lets the installation begin again. */
+static enum stage_next quarantined_decide(struct stage_run *run)
+{
+	if (stage_flag(run, "install.answered"))
+		return queue_again(run, true);
+	ask_about_install(run);
+	return stage_await(run, "install");
+}
+
+const struct stage quarantined_stage = { RENEWAL_QUARANTINED, quarantined_decide, nothing_called };
+
 /* ---- installed: the CA is told ---- */
 
 static enum stage_next installed_decide(struct stage_run *run)

@@ -46,14 +46,13 @@ static json_t *archive(const struct stage_run *run, const char *state)
 		json_peek_text(document, "data_b64"), "format", json_peek_text(document, "format"));
 }
 
-static enum stage_next dispute(struct stage_run *run, const char *text)
+static void ask_about_invoice(struct stage_run *run, const char *text)
 {
 	stage_put(run, "invoice", archive(run, "disputed"));
 	stage_task(run,
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:[s]}", "kind", "invoice", "role", "finance",
 			"title", "发票: an invoice differs from the payment", "instruction", text,
 			"if_ignored", "The renewal stays disputed.", "needs", "resolved"));
-	return stage_move(run, ON_INVOICE_DISPUTED, "%s", text);
 }
 
 static enum stage_next invoice_settle(struct stage_run *run)
@@ -69,11 +68,24 @@ static enum stage_next invoice_settle(struct stage_run *run)
 
 	OWNED char *differs = difference(run);
 
-	if (differs != NULL)
-		return dispute(run, differs);
+	if (differs != NULL) {
+		ask_about_invoice(run, differs);
+		return run->stage->state == RENEWAL_DISPUTED
+			? stage_await(run, "invoice_differs")
+			: stage_move(run, ON_INVOICE_DISPUTED, "%s", differs);
+	}
 	stage_put(run, "invoice", archive(run, "archived"));
 	return stage_move(run, ON_INVOICE_ARCHIVED, "invoice %s archived",
 		json_peek_text(run->outcome.data, "number"));
 }
 
 const struct stage invoice_stage = { RENEWAL_AWAITING_INVOICE, invoice_decide, invoice_settle };
+
+/* Finance settles it with the CA; then the invoice is fetched and compared again. */
+static enum stage_next disputed_decide(struct stage_run *run)
+{
+	return stage_answer(run, "invoice") != NULL ? invoice_decide(run)
+						    : stage_await(run, "invoice_differs");
+}
+
+const struct stage disputed_stage = { RENEWAL_DISPUTED, disputed_decide, invoice_settle };

@@ -69,6 +69,24 @@ static enum stage_next review_settle(struct stage_run *run)
 
 const struct stage review_stage = { RENEWAL_IN_REVIEW, ask_status, review_settle };
 
+/* The person corrects at the CA what it named; when it reviews again, so does the renewal. */
+static enum stage_next correction_settle(struct stage_run *run)
+{
+	const char *state = json_peek_text(run->outcome.data, "state");
+
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	if (text_equal(state, "correction_required")) {
+		if (stage_answer(run, "correction") != NULL)
+			correction_task(run);
+		return stage_poll(run, "correction");
+	}
+	stage_close_task(run, "correction");
+	return stage_move(run, ON_RESUBMITTED, "the CA reviews the corrected application");
+}
+
+const struct stage correction_stage = { RENEWAL_CORRECTION, ask_status, correction_settle };
+
 /* ---- approved: fetch, check, order the installation ---- */
 
 static X509 *certificate_of(const char *der_b64, struct fault *fault)

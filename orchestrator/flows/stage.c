@@ -16,7 +16,7 @@
 static const struct stage *const stages[] = { &binding_stage, &bound_stage, &drafting_stage,
 	&attaching_stage, &intent_stage, &submitted_stage, &paying_stage, &verifying_stage,
 	&paid_stage, &review_stage, &approved_stage, &queued_stage, &installing_stage,
-	&installed_stage, &invoice_stage };
+	&installed_stage, &invoice_stage, &correction_stage, &quarantined_stage, &disputed_stage };
 
 static enum flow_next step_load(struct flow *flow, void *self);
 static enum flow_next step_decide(struct flow *flow, void *self);
@@ -220,13 +220,17 @@ static enum flow_next step_act(struct flow *flow, void *self)
 	return run->app->connector->ops->begin(run->app->connector, flow, &run->call);
 }
 
+/* The CA's answer is kept as evidence, but for the QR text: who has it may bind. */
 static void settle_effect(struct stage_run *run)
 {
+	json_t *answer = json_copy(run->outcome.data);
+
+	(void)json_object_del(answer, "qr_text");
 	if (connector_op_is_effect(run->call.op))
 		stage_put(run, "settle",
 			json_pack("{s:s, s:s, s:O?}", "op", connector_op_word(run->call.op),
-				"outcome", outcome_word(run->outcome.kind), "answer",
-				run->outcome.data));
+				"outcome", outcome_word(run->outcome.kind), "answer", answer));
+	json_decref(answer);
 }
 
 /* Outcomes that mean the same in every stage. */
@@ -273,7 +277,10 @@ static enum flow_next step_planned(struct flow *flow, void *self)
 	run->plan = row_json(flow, &fault);
 	if (run->plan == NULL)
 		return flow_fail_with(flow, &fault);
-	return go_on(flow, run->stage->settle(run));
+	return go_on(flow,
+		run->call.op == CONNECTOR_META
+			? run->stage->decide(run) /* nothing was called yet */
+			: run->stage->settle(run));
 }
 
 static enum flow_next step_conclude(struct flow *flow, void *self)

@@ -18,7 +18,7 @@ enum stage_next {
 	STAGE_CALL,     /* stage_call was called: do it */
 	STAGE_CONCLUDE, /* the conclusion is ready */
 	STAGE_FILES,    /* load the files of the last task `stage_run.want`, then decide again */
-	STAGE_PLAN      /* load the campaign's plan, then settle again */
+	STAGE_PLAN      /* load the campaign's plan, then decide or settle again */
 };
 
 struct stage_run;
@@ -51,12 +51,14 @@ struct stage_run {
 };
 
 /* The stages, one file each in the order a renewal lives. */
-extern const struct stage binding_stage, bound_stage;                      /* binding.c */
-extern const struct stage drafting_stage, attaching_stage, intent_stage;   /* applying.c */
-extern const struct stage submitted_stage, paying_stage, verifying_stage;  /* paying.c */
-extern const struct stage paid_stage, review_stage, approved_stage;        /* reviewing.c */
-extern const struct stage queued_stage, installing_stage, installed_stage; /* installing.c */
-extern const struct stage invoice_stage;                                   /* invoicing.c */
+extern const struct stage binding_stage, bound_stage;                     /* binding.c */
+extern const struct stage drafting_stage, attaching_stage, intent_stage;  /* applying.c */
+extern const struct stage submitted_stage, paying_stage, verifying_stage; /* paying.c */
+extern const struct stage paid_stage, review_stage, correction_stage,
+	approved_stage; /* reviewing.c */
+extern const struct stage queued_stage, installing_stage, quarantined_stage,
+	installed_stage;                                 /* installing.c */
+extern const struct stage invoice_stage, disputed_stage; /* invoicing.c */
 
 /* Begin one step for renewal ID under lease EPOCH (copied).  False if too many run already. */
 bool stage_start(struct app *app, const char *id, const char *epoch) MUST_CHECK;
