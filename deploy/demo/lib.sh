@@ -76,6 +76,15 @@ child_start() {
 	exec 8>&-
 }
 
+# child_run NAME COMMAND...: a child that is waited for; its exit status.  A signal is heard meanwhile.
+child_run() {
+	local code=0
+	child_start "$@"
+	wait "$!" || code=$?
+	: >"$DIR/run/$1"
+	return "$code"
+}
+
 # True while the child NAME, or something it started, lives.
 child_lives() { [ -s "$DIR/run/$1" ] && ! flock -n "$DIR/run/$1" true; }
 

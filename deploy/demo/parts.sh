@@ -167,7 +167,7 @@ parts_start_agents() {
 
 parts_stop() {
 	local name
-	for name in people plugger agent-ws-1 agent-ws-2 agent-ws-3 xuqid sim; do child_stop "$name"; done
+	for name in fleet prepare tour campaign people plugger agent-ws-1 agent-ws-2 agent-ws-3 xuqid sim; do child_stop "$name"; done
 }
 
 # What an earlier run left behind when it was killed: its children, and the PostgreSQL of its xuqid.
