@@ -172,14 +172,16 @@ parts_stop() {
 
 # What an earlier run left behind when it was killed: its children, and the PostgreSQL of its xuqid.
 leftovers_end() {
-	local file id
+	local file id sockets
 	[ -d "$DIR/run" ] || return 0
 	parts_stop
 	for file in "$DIR"/xuqid/*/postmaster.pid; do
 		[ -e "$file" ] || continue
 		read -r id <"$file"
+		sockets=$(sed -n 5p "$file")
 		kill -INT "$id" 2>/dev/null || continue
 		wait_until 30 "the PostgreSQL of an earlier run" is_gone "$id" || die "PostgreSQL ($id) does not end"
+		rm -rf "${sockets:-$DIR/none}"
 	done
 }
 
