@@ -118,6 +118,20 @@ static bool read_rows(struct statement_reader *reader)
 	return true;
 }
 
+/* A download that broke off in its last row can still add up: only the missing line end shows it. */
+static void look_for_cut(struct statement *statement)
+{
+	const struct csv_table *table = &statement->table;
+	const struct csv_row *last = &table->rows[table->row_count - 1];
+
+	if (statement->row_count > 0 &&
+		statement->rows[statement->row_count - 1].row == table->row_count &&
+		last->offset + last->length == statement->decoded.len)
+		statement_note(statement, CHECK_FAILED,
+			"the file ends inside row %zu, without a line end: it may have been cut",
+			table->row_count);
+}
+
 static bool open_file(struct statement_reader *reader, const struct statement_csv_source *source)
 {
 	struct statement *statement = reader->statement;
@@ -151,6 +165,7 @@ bool statement_csv_read(
 		statement.account = source->account;
 	if (statement.account_name[0] == '\0' && source->account_name != NULL)
 		statement.account_name = source->account_name;
+	look_for_cut(&statement);
 	statement_finish(&statement);
 	*out = statement;
 	statement = (struct statement){ 0 };

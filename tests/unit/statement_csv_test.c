@@ -410,6 +410,20 @@ static void balances_that_are_masked_throughout_leave_the_file_unproven(void **s
 	assert_false(statement.proof.is_proven);
 }
 
+static void a_file_cut_inside_its_last_cell_contradicts_itself(void **state)
+{
+	const char whole[] = HEADER ROW_1 ROW_2;
+
+	(void)state;
+	CLEANUP(statement_donep) struct statement good = a_statement(whole);
+	CLEANUP(statement_donep) struct statement cut = read_bytes(whole, strlen(whole) - 4);
+
+	assert_true(good.proof.is_proven);
+	assert_false(cut.proof.is_proven);
+	assert_true(cut.proof.is_contradicted);
+	assert_check(&cut, CHECK_FAILED, "row 3");
+}
+
 static void an_empty_statement_is_read(void **state)
 {
 	CLEANUP(statement_donep)
@@ -564,6 +578,7 @@ int main(void)
 		cmocka_unit_test(two_columns_of_one_meaning_are_refused),
 		cmocka_unit_test(a_contradicting_total_and_one_that_cannot_be_read_are_told),
 		cmocka_unit_test(balances_that_are_masked_throughout_leave_the_file_unproven),
+		cmocka_unit_test(a_file_cut_inside_its_last_cell_contradicts_itself),
 		cmocka_unit_test(an_empty_statement_is_read),
 		cmocka_unit_test(pages_with_repeated_headers_are_one_statement),
 		cmocka_unit_test(no_single_changed_digit_passes_unseen),
