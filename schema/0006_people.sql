@@ -26,6 +26,20 @@ begin
   end if;
 end $$;
 
+create function want_list(d jsonb, p_member text) returns void language plpgsql as $$
+begin
+  if jsonb_typeof(d->p_member) is distinct from 'array' then
+    raise exception '% must be a list', p_member using errcode = 'P0001';
+  end if;
+end $$;
+
+create function is_instant(p_text text) returns boolean language plpgsql stable as $$
+begin
+  return p_text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' and p_text::timestamptz is not null;
+exception when others then
+  return false;
+end $$;
+
 -- {items, next_cursor} of up to LIM items, of which one more was selected.
 create function page(p_items jsonb, p_limit int) returns jsonb language sql immutable as $$
   select jsonb_build_object(
@@ -41,6 +55,7 @@ $$;
 create function organisation_apply(p jsonb, d jsonb) returns jsonb language plpgsql as $$
 declare e jsonb; a jsonb; u jsonb; v_entity bigint; v_parent bigint; v_counts jsonb;
 begin
+  perform want_list(d, 'legal_entities');
   for e in select jsonb_array_elements(d->'legal_entities') loop
     insert into legal_entities (name, uscc, tax_id, invoice_title)
     values (e->>'name', e->>'uscc', coalesce(e->>'tax_id', e->>'uscc'), coalesce(e->>'invoice_title', e->>'name'))
@@ -66,8 +81,13 @@ begin
 end $$;
 
 create function token_make(p jsonb, d jsonb) returns jsonb language plpgsql as $$
-declare v_person bigint; v_unit bigint; v_id bigint; v_entity bigint;
+declare v_person bigint; v_unit bigint; v_id bigint; v_entity bigint; v_days int := coalesce((d->>'days')::int, 90);
 begin
+  if d->>'login' !~ '^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$' then
+    raise exception 'login: 1 to 64 letters, digits and . _ @ - are expected' using errcode = 'P0001';
+  elsif v_days not between 1 and 3650 then
+    raise exception 'days is 1 to 3650' using errcode = 'P0001';
+  end if;
   if d->>'unit' is not null then
     select id into v_unit from units where name = d->>'unit';
     if v_unit is null then
@@ -90,7 +110,7 @@ begin
   end if;
   insert into api_tokens (person_id, role, unit_id, secret_sha256, expires_at)
   values (v_person, (d->>'role')::person_role, v_unit, d->>'secret_sha256',
-    now() + make_interval(days => coalesce((d->>'days')::int, 90)))
+    now() + make_interval(days => v_days))
   returning id into v_id;
   perform audit_add(p->>'login', 'token.made', 'token:' || v_id, d - '{secret_sha256,mobile,email}'::text[]);
   return jsonb_build_object('id', v_id, 'login', d->>'login', 'role', d->>'role', 'unit', d->>'unit');
@@ -103,13 +123,6 @@ end $$;
 create function import_error(r jsonb, p_column text, p_text text) returns jsonb language sql immutable as $$
   select jsonb_build_object('row', case when jsonb_typeof(r) = 'object' then r->'row' end, 'column', p_column, 'text', p_text)
 $$;
-
-create function is_instant(p_text text) returns boolean language plpgsql stable as $$
-begin
-  return p_text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' and p_text::timestamptz is not null;
-exception when others then
-  return false;
-end $$;
 
 -- What is wrong with a row by itself, or null.
 create function import_fault(r jsonb) returns jsonb language sql stable as $$
@@ -169,6 +182,7 @@ create function certificates_import(p jsonb, d jsonb) returns jsonb language plp
 declare r jsonb; n jsonb; v_ids bigint[]; v_error jsonb; v_changes jsonb; v_new int := 0; v_changed int := 0; v_same int := 0;
   v_errors jsonb[] := '{}'; v_differences jsonb[] := '{}'; v_committed boolean;
 begin
+  perform want_list(d, 'rows');
   for r in select jsonb_array_elements(d->'rows') loop
     v_error := import_fault(r);
     if v_error is null then
@@ -289,6 +303,8 @@ begin
     raise exception 'there is no campaign %', p_id using errcode = 'XQ404';
   elsif c.status = 'finished' then
     raise exception 'campaign % has finished', p_id using errcode = 'XQ409';
+  elsif d->>'start_at' is not null and not is_instant(d->>'start_at') then
+    raise exception 'start_at: % is no instant: write 2027-01-31T15:59:59Z', d->>'start_at' using errcode = 'P0001';
   elsif c.status = 'running' and c.start_at <= now() then
     raise exception 'campaign % runs since % already', p_id, to_char(c.start_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') using errcode = 'XQ409';
   end if;
