@@ -224,6 +224,15 @@ static bool check_bridge(struct statement *statement, int64_t in_fen, int64_t ou
 	return holds;
 }
 
+/* An amount in yuan, or a plain count. */
+static const char *figure(char out[YUAN_TEXT], int64_t value, bool is_money)
+{
+	if (is_money)
+		return yuan(out, value);
+	(void)snprintf(out, YUAN_TEXT, "%" PRId64, value);
+	return out;
+}
+
 struct counted {
 	int64_t in_fen, out_fen, in_count, out_count;
 };
@@ -252,10 +261,9 @@ static bool check_totals(struct statement *statement, const struct counted *coun
 		bool holds = claimed == totals[i].counted;
 		statement_note(statement, holds ? CHECK_PASSED : CHECK_FAILED,
 			"%s: the file claims %s%s, the rows give %s%s", totals[i].word,
-			yuan(left, totals[i].is_money ? claimed : claimed * 100),
+			figure(left, claimed, totals[i].is_money),
 			totals[i].is_money ? "" : " rows",
-			yuan(right,
-				totals[i].is_money ? totals[i].counted : totals[i].counted * 100),
+			figure(right, totals[i].counted, totals[i].is_money),
 			totals[i].is_money ? "" : " rows");
 	}
 	return statement->has_claim[CLAIM_IN_FEN] && statement->has_claim[CLAIM_OUT_FEN];
