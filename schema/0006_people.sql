@@ -55,6 +55,7 @@ $$;
 create function organisation_apply(p jsonb, d jsonb) returns jsonb language plpgsql as $$
 declare e jsonb; a jsonb; u jsonb; v_entity bigint; v_parent bigint; v_counts jsonb;
 begin
+  perform must_be_in_scope(p, null, 'the organisation');
   perform want_list(d, 'legal_entities');
   for e in select jsonb_array_elements(d->'legal_entities') loop
     insert into legal_entities (name, uscc, tax_id, invoice_title)
@@ -93,6 +94,10 @@ begin
     if v_unit is null then
       raise exception 'there is no unit %', d->>'unit' using errcode = 'P0001';
     end if;
+  end if;
+  perform must_be_in_scope(p, v_unit, coalesce('unit ' || (d->>'unit'), 'a token for every unit'));
+  if exists (select from api_tokens t join people m on m.id = t.person_id where m.login = d->>'login' and not in_scope(t.unit_id, (p->>'unit')::bigint)) then
+    raise exception 'the person % is outside your scope', d->>'login' using errcode = 'XQ403';
   end if;
   insert into people (login, name, mobile, email)
   values (d->>'login', coalesce(d->>'name', d->>'login'), d->>'mobile', d->>'email')

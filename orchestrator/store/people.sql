@@ -311,13 +311,14 @@ with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
 rows as (
   select t.id, m.login, m.name, t.role, u.name as unit, t.made_at, t.expires_at, t.revoked_at
   from api_tokens t join people m on m.id = t.person_id left join units u on u.id = t.unit_id, a
-  where (q->>'cursor' is null or t.id > (q->>'cursor')::bigint)
+  where in_scope(t.unit_id, (p->>'unit')::bigint) and (q->>'cursor' is null or t.id > (q->>'cursor')::bigint)
   order by t.id limit (select page_limit(q) + 1 from a))
 select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from rows), '[]'), page_limit(q))::text from a
 
 -- name: token_revoke
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
-gone as (update api_tokens t set revoked_at = coalesce(revoked_at, now()) from a where t.id::text = a.id returning t.id),
+gone as (update api_tokens t set revoked_at = coalesce(revoked_at, now()) from a
+  where t.id::text = a.id and in_scope(t.unit_id, (p->>'unit')::bigint) returning t.id),
 said as (insert into audit (actor, action, object) select a.p->>'login', 'token.revoked', 'token:' || gone.id from gone, a)
 select 200, jsonb_build_object('id', gone.id, 'revoked', true)::text from gone
 
@@ -347,7 +348,8 @@ found as (
     'Look at the workstation', null from agents g join workstations w on w.id = g.workstation_id, a
     where g.revoked_at is null and coalesce(g.last_seen_at, g.enrolled_at) < now() - interval '1 day' and in_scope(w.unit_id, (a.p->>'unit')::bigint)
   union all
-  select 3, 'warn', 'match', format('%s (line %s)', m.text, m.line_id), 'xuqi match list', null from match_flags m where m.resolved_at is null
+  select 3, 'warn', 'match', format('%s (line %s)', m.text, m.line_id), 'xuqi match list', null from match_flags m, a
+    where m.resolved_at is null and a.p->>'unit' is null and a.p->>'role' in ('finance', 'approver', 'auditor', 'admin')
   order by 1, 6 limit 200)
 select 200, jsonb_build_object('items', coalesce((select jsonb_agg(to_jsonb(found) - 'rank' order by rank, renewal) from found),
     jsonb_build_array(jsonb_build_object('level', 'ok', 'area', 'all', 'text', 'nothing waits too long', 'remedy', '', 'renewal', null))),
