@@ -38,6 +38,9 @@ static struct database the_database;
 /* ---- statements ---- */
 
 static inline PGresult *database_run(PGconn *pg, const char *format, va_list args)
+	PRINTF_LIKE(2, 0);
+
+static inline PGresult *database_run(PGconn *pg, const char *format, va_list args)
 {
 	va_list again;
 	va_copy(again, args);
