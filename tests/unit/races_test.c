@@ -159,10 +159,9 @@ static void a_certificate_is_in_one_campaign(void **state)
 		"\"plan\":{\"rows\":[{\"set\":\"1\",\"kind\":\"expiring\",\"term_years\":1,\"price_fen\":1}]}}')";
 	OWNED char *one = text_dupf(campaign, "one");
 	OWNED char *two = text_dupf(campaign, "two");
-	OWNED char *set = NULL;
 	(void)state;
 	an_organisation();
-	set = a_set("t1", "Li", 1);
+	free(a_set("t1", "Li", 1));
 	second_is_refused(one, two, "23505");
 	assert_sql("1", "select count(*) from campaigns");
 }
