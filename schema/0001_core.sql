@@ -323,6 +323,16 @@ create trigger journal_append_only before update or delete on journal
 create trigger journal_no_truncate before truncate on journal
   for each statement execute function never_changes();
 
+create function renewals_move_is_journaled() returns trigger language plpgsql as $$
+begin
+  if new.state is distinct from (select to_state from journal where renewal_id = new.id and to_state is not null order by id desc limit 1) then
+    raise exception 'renewal %: no move to % without its line in the journal', new.id, new.state using errcode = 'XQ403';
+  end if;
+  return null;
+end $$;
+create trigger renewals_journaled after update of state on renewals
+  for each row execute function renewals_move_is_journaled();
+
 -- An outside effect: its intent and key are durable before it, its outcome after it.
 create table effects (
   id          bigint generated always as identity primary key,

@@ -115,7 +115,7 @@ static void without_what_an_application_needs_nothing_is_called(void **state)
 	OWNED char *renewal = a_drafting_renewal("{}");
 	(void)state;
 	(void)sql(
-		"alter table renewals disable trigger renewals_origin; update renewals set state = 'binding', came_from = 'binding'");
+		"alter table renewals disable trigger user; update renewals set state = 'binding', came_from = 'binding'");
 	(void)sql("update workstations set client_version = '4.7.5'");
 	step_alone(renewal);
 	assert_waits("binding", "client_version");
@@ -137,7 +137,7 @@ static void a_qr_text_is_seen_by_its_handler_only_and_erased(void **state)
 	OWNED char *renewal = a_drafting_renewal("{}");
 	(void)state;
 	(void)sql(
-		"alter table renewals disable trigger renewals_origin; update renewals set state = 'binding', came_from = 'binding'");
+		"alter table renewals disable trigger user; update renewals set state = 'binding', came_from = 'binding'");
 	step_with(renewal,
 		CALL(BIND,
 			"{\"id\":\"B1\",\"state\":\"waiting\",\"qr_text\":\"secret-qr\",\"expires_at\":\"2027-01-01T00:00:00Z\"}"));
@@ -145,7 +145,7 @@ static void a_qr_text_is_seen_by_its_handler_only_and_erased(void **state)
 	assert_sql("0",
 		"select count(*) from task_items where values::text || instruction || title like '%%secret-qr%%'");
 	assert_sql("0", "select count(*) from journal where text like '%%secret-qr%%'");
-	(void)sql("alter table renewals enable trigger renewals_origin");
+	(void)sql("alter table renewals enable trigger user");
 	step_with(renewal, CALL(BIND_STATUS, "{\"id\":\"B1\",\"state\":\"expired\"}"));
 	assert_sql("binding", "select state from renewals");
 	assert_sql("0", "select count(*) from tasks where secret is not null");
@@ -157,8 +157,8 @@ static void another_certificate_on_the_confirm_page_is_no_binding(void **state)
 	OWNED char *renewal = a_drafting_renewal("{\"binding_id\":\"B1\"}");
 	(void)state;
 	(void)sql(
-		"alter table renewals disable trigger renewals_origin; update renewals set state = 'binding', came_from = 'binding'; "
-		"alter table renewals enable trigger renewals_origin");
+		"alter table renewals disable trigger user; update renewals set state = 'binding', came_from = 'binding'; "
+		"alter table renewals enable trigger user");
 	step_with(renewal,
 		CALL(BIND_STATUS,
 			"{\"state\":\"confirmed\",\"certificates\":[{\"id\":\"X\",\"serial\":\"other\",\"issuer_sha256\":\"ca\"}]}"));
