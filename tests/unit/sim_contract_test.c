@@ -2,7 +2,6 @@
 /* schema/gateway.yaml and the simulator say the same: operations, error codes, members. */
 #include "tests/unit/sim_world.h"
 
-
 #include "common/file.h"
 #include "common/yaml.h"
 
