@@ -436,10 +436,14 @@ begin
   return jsonb_build_object('statement', v_id, 'new', v_new);
 end $$;
 
--- Keep the links and flags of one matching run.  A line or an order that is linked already stays as it is.
+-- Keep the links and flags of one matching run.  A line or an order that is linked already stays as it is; an older
+-- suggestion that this run, which knows more, does not repeat is dropped.
 create function links_save(p jsonb, d jsonb) returns jsonb language plpgsql as $$
 declare v_auto int; v_suggested int;
 begin
+  update links o set verdict = 'dropped' where o.verdict = 'suggested' and not exists (
+    select from jsonb_to_recordset(d->'links') as l(line bigint, "order" bigint, verdict text)
+    where (l.line, l."order", l.verdict) = (o.line_id, o.order_id, 'suggested'));
   with saved as (
     insert into links (line_id, order_id, rule, verdict, text, explanation)
     select l.line, l."order", l.rule, l.verdict, l.text, l.explanation
@@ -454,6 +458,8 @@ begin
     on conflict on constraint match_flags_once do nothing)
   select count(*) filter (where verdict = 'auto'), count(*) filter (where verdict = 'suggested') into v_auto, v_suggested
     from saved, woken;
+  update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"xuqid"}'
+    where kind = 'finance_match' and state = 'open' and not exists (select from links where verdict in ('suggested', 'confirmed'));
   if v_suggested > 0 and not exists (select from tasks where kind = 'finance_match' and state = 'open') then
     insert into tasks (kind, role, title, instruction, if_ignored, values)
     values ('finance_match', 'finance', 'A transfer without its reference waits for a decision',

@@ -200,15 +200,15 @@ select statement_save($1::jsonb, $2::jsonb)::text
 -- Orders that a transfer may still pay.
 select o.id, o.reference, o.amount_fen, o.payer_account, o.payer_name, o.payee_name, o.payee_account,
   (extract(epoch from o.made_at) * 1000000)::bigint,
-  (exists (select from links l where l.order_id = o.id and l.verdict <> 'dropped'))::int
+  (exists (select from links l where l.order_id = o.id and l.verdict in ('auto', 'confirmed', 'released')))::int
 from payment_orders o where o.status in ('open', 'exported', 'linked') order by o.id
 
 -- name: match_lines
--- Lines that are not linked yet; unproven files give suggestions only.
+-- Lines that are not linked yet, or by a suggestion only; unproven files give suggestions only.
 select n.id, n.direction, n.amount_fen, n.own_account, n.own_name, n.party_account, n.party_name, n.memo,
   (extract(epoch from n.paid_at) * 1000000)::bigint, s.proven::int, n.paid_at_precision
 from statement_lines n join statements s on s.id = n.statement_id
-where not exists (select from links l where l.line_id = n.id and l.verdict <> 'dropped') order by n.id
+where not exists (select from links l where l.line_id = n.id and l.verdict in ('auto', 'confirmed', 'released')) order by n.id
 
 -- name: links_save
 select links_save($1::jsonb, $2::jsonb)::text

@@ -308,9 +308,9 @@ static void an_order_is_exported_once(void **state)
 		"insert into dues (renewal_id, order_id, amount_fen) values (%s, 1, 1)", renewal);
 }
 
-static void a_match_is_released_by_a_second_person(void **state)
+/* Two transfers and two orders of the same amount. */
+static void two_transfers_and_two_orders(void)
 {
-	A_RENEWAL();
 	(void)sql(
 		"insert into statements (sha256, file_name, content, encoding, account, proven, proof, imported_by) values ('s', 'f', '', 'utf-8', '6222', true, '[]', 6)");
 	for (int i = 0; i < 2; i++) {
@@ -323,17 +323,24 @@ static void a_match_is_released_by_a_second_person(void **state)
 			"values ('XQ0000000%d12', '6222', 'Acme', 'CA', '1', 'B', 20000)",
 			i);
 	}
+}
+
+#define LINK(line, order, verdict) \
+	"{\"line\":" #line ",\"order\":" #order ",\"rule\":\"R\",\"verdict\":\"" verdict \
+	"\",\"text\":\"\",\"explanation\":{}}"
+#define LINKS(...) "select links_save(" P_FINANCE ", '{\"links\":[" __VA_ARGS__ "],\"flags\":[]}')"
+
+static void a_match_is_released_by_a_second_person(void **state)
+{
+	A_RENEWAL();
+	two_transfers_and_two_orders();
 	(void)sql("insert into dues (renewal_id, order_id, amount_fen) values (%s, 1, 20000)",
 		renewal);
-	(void)sql(
-		"select links_save(" P_FINANCE
-		", '{\"links\":[{\"line\":1,\"order\":1,\"rule\":\"R3\",\"verdict\":\"suggested\",\"text\":\"\",\"explanation\":{}}],\"flags\":[]}')");
+	(void)sql(LINKS(LINK(1, 1, "suggested")));
 	assert_sql(
 		"1", "select count(*) from tasks where kind = 'finance_match' and state = 'open'");
-	(void)sql(
-		"select links_save(" P_FINANCE
-		", '{\"links\":[{\"line\":1,\"order\":2,\"rule\":\"R1\",\"verdict\":\"suggested\",\"text\":\"\",\"explanation\":{}},"
-		"{\"line\":2,\"order\":1,\"rule\":\"R3\",\"verdict\":\"suggested\",\"text\":\"\",\"explanation\":{}}],\"flags\":[]}')");
+	(void)sql(LINKS(
+		LINK(1, 1, "suggested") "," LINK(1, 2, "suggested") "," LINK(2, 1, "suggested")));
 	assert_sql("1", "select count(*) from links"); /* both ways exclusive */
 	refused("after a confirmation",
 		"select match_release(" P_FINANCE2 ", 1, '{\"commit\":true}')");
@@ -350,6 +357,25 @@ static void a_match_is_released_by_a_second_person(void **state)
 	assert_sql("linked", "select status from payment_orders where id = 1");
 	assert_sql(
 		"0", "select count(*) from tasks where kind = 'finance_match' and state = 'open'");
+}
+
+/* A transfer without its reference may look like the one that comes later with it. */
+static void a_suggestion_gives_way_to_a_reference(void **state)
+{
+	(void)state;
+	an_organisation();
+	two_transfers_and_two_orders();
+	(void)sql(LINKS(LINK(1, 1, "suggested")));
+	(void)sql(LINKS(LINK(1, 1, "suggested")));
+	assert_sql("1", "select count(*) from links");
+	(void)sql(LINKS(LINK(2, 1, "auto") "," LINK(1, 2, "suggested")));
+	assert_sql("1-1 dropped,2-1 auto,1-2 suggested",
+		"select string_agg(line_id || '-' || order_id || ' ' || verdict, ',' order by line_id = 1 and order_id = 2, line_id) from links");
+	(void)sql(
+		"update links set verdict = 'confirmed', confirmed_by = 6 where line_id = 1 and order_id = 2");
+	(void)sql(LINKS("")); /* what a person said stays */
+	assert_sql("confirmed", "select verdict from links where line_id = 1 and order_id = 2");
+	assert_sql("open", "select state from tasks where kind = 'finance_match'");
 }
 
 int main(void)
@@ -373,6 +399,7 @@ int main(void)
 		database_test(a_certificate_has_one_open_renewal),
 		database_test(an_order_is_exported_once),
 		database_test(a_match_is_released_by_a_second_person),
+		database_test(a_suggestion_gives_way_to_a_reference),
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
 }

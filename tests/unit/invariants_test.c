@@ -310,7 +310,7 @@ static void a_fleet(void)
 		OWNED char *holder = text_dupf("H%d", i);
 		OWNED char *name = text_dupf("c%d", i);
 		OWNED char *set = a_set(token, holder, 1);
-		OWNED char *renewal = a_renewal(name, set);
+		free(a_renewal(name, set));
 	}
 	(void)sql("update campaigns set status = 'running', start_at = now()");
 	prepare_invariants();
