@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The people's listener: every path, who may call it, and the statement or story that answers
- * (schema/openapi.yaml).  A new list is a statement in store/people.sql and a line here. */
+ * (schema/openapi.yaml).  A new list is a statement in store/ and a line here. */
 #include "orchestrator/api/api.h"
 #include "orchestrator/api/stories.h"
 #include "orchestrator/loop/db.h"

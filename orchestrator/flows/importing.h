@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bank statement on its way into the database, and the matching that follows: pure turns between bytes,
- * rows and the documents that the statements of store/people.sql take. */
+ * rows and the documents that the statements of store/fleet.sql and store/money.sql take. */
 #pragma once
 
 #include "orchestrator/loop/db.h"
