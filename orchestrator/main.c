@@ -18,6 +18,7 @@
 #include "orchestrator/flows/app.h"
 #include "orchestrator/flows/ca_watch.h"
 #include "orchestrator/flows/migrating.h"
+#include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/flows/starting.h"
 #include "orchestrator/flows/sweep.h"
 #include "orchestrator/loop/cluster.h"
@@ -266,8 +267,15 @@ static bool open_outside(struct daemon *self, struct fault *fault)
 
 static bool daemon_start(struct daemon *self, struct fault *fault)
 {
-	if (!file_make_dirs(self->app.settings.state_dir, STATE_MODE, fault))
+	const struct settings *settings = &self->app.settings;
+
+	if (!file_make_dirs(settings->state_dir, STATE_MODE, fault))
 		return false;
+	self->app.calendar = office_calendar_read(
+		settings->calendar_dir, settings->calendar_override, fault);
+	if (self->app.calendar == NULL)
+		return false;
+	office_calendar_warn(self->app.calendar, clock_now());
 	self->app.base = event_base_new();
 	if (self->app.base == NULL)
 		return fault_set(fault, FAULT_LATER, "no event loop: out of memory or descriptors");
@@ -296,6 +304,7 @@ static void daemon_free(struct daemon *self)
 	if (app->connector != NULL)
 		app->connector->ops->free(app->connector);
 	agent_ca_free(app->agent_ca);
+	calendar_free(app->calendar);
 	if (self->mend_timer != NULL)
 		event_free(self->mend_timer);
 	if (self->stop_timer != NULL) {

@@ -44,6 +44,8 @@ static const struct setting table[] = {
 	TEXT_OF("payee.name", payee_name, "广东省电子商务认证有限公司", "Pinned payee (收款方, guide chapter 3): another one stops every payment."),
 	TEXT_OF("payee.account", payee_account, "", "Pinned account of the payee."),
 	TEXT_OF("payee.bank", payee_bank, "", "Pinned bank of the payee."),
+	TEXT_OF("calendar.dir", calendar_dir, XUQI_DATA_DIR "/calendar", "Directory of the holiday notices, CN-YYYY.yaml (policies/calendar)."),
+	TEXT_OF("calendar.override", calendar_override, "", "File with this site's own holidays, worked days and office hours, laid over the notices."),
 	NUMBER_OF("pacing.lease_seconds", lease_seconds, "120", 5, 3600, "How long one step of a renewal may take before another worker takes it over, seconds."),
 	NUMBER_OF("pacing.poll_first_seconds", poll_first_seconds, "30", 1, 86400, "Polling of a young state, seconds; it slows down with the state's age."),
 	NUMBER_OF("pacing.poll_max_seconds", poll_max_seconds, "1800", 1, 86400, "Slowest polling, seconds."),

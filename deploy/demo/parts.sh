@@ -58,6 +58,8 @@ parts_xuqid_settings() {
 		  name: "广东省电子商务认证有限公司"
 		  account: "44050158010109666888"
 		  bank: "中国建设银行股份有限公司广州东山支行"
+		calendar:
+		  dir: "$source_dir/policies/calendar"
 		pacing: # seconds, for a demonstration
 		  poll_first_seconds: 1
 		  poll_max_seconds: 2

@@ -9,6 +9,7 @@
 #include "common/fault.h"
 
 struct connector;
+struct calendar;
 struct db;
 struct event_base;
 struct flow_engine;
@@ -28,6 +29,7 @@ struct settings {
 	int64_t agents_port, agents_poll_seconds, agents_report_seconds;
 	char *gateway_url, *gateway_ca_file, *gateway_key_id, *gateway_secret_file;
 	char *payee_name, *payee_account, *payee_bank;
+	char *calendar_dir, *calendar_override;
 	int64_t lease_seconds, poll_first_seconds, poll_max_seconds, verify_seconds;
 	int64_t retry_first_seconds, retry_max_seconds, meta_seconds, flows_max;
 	int64_t header_bytes, connections, connections_per_address, request_seconds;
@@ -41,6 +43,7 @@ struct app {
 	struct outbound *outbound;
 	struct connector *connector;
 	struct agent_ca *agent_ca;
+	struct calendar *calendar; /* working days; never NULL */
 	struct sweep *sweep;
 	void (*on_step_ended)(struct app *app); /* a renewal took a step: look for the next */
 	struct inbound *people, *agents;

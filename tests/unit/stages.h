@@ -9,6 +9,7 @@
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "orchestrator/connectors/connector.h"
+#include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/flows/stage.h"
 #include "orchestrator/loop/db.h"
 #include "tests/unit/pki.h"
@@ -101,6 +102,7 @@ static inline int begin_worker(void **state)
 				    .flows_max = 4 },
 		.connector = &fake.connector,
 		.on_step_ended = on_step_ended };
+	app.calendar = office_calendar_read(XUQI_SOURCE_DIR "/policies/calendar", "", &fault);
 	app.base = event_base_new();
 	app.engine = flow_engine_new(app.base, &fault);
 	app.db = db_new(app.base,
@@ -118,6 +120,7 @@ static inline int end_worker(void **state)
 	(void)event_base_loop(app.base, EVLOOP_NONBLOCK);
 	flow_engine_free(app.engine);
 	event_base_free(app.base);
+	calendar_free(app.calendar);
 	return database_drop(state);
 }
 
