@@ -40,7 +40,7 @@ struct daemon {
 	struct app app;
 	struct cluster cluster;
 	bool embedded, migrate_only, failed;
-	struct ca_watch *watch;
+	struct ca_watch *watches[CONNECTORS_MAX];
 	struct event *on_term, *on_int, *stop_timer, *mend_timer;
 	int64_t stop_deadline_ms;
 };
@@ -84,8 +84,9 @@ static void daemon_stop(struct daemon *self)
 		inbound_stop(self->app.agents);
 	if (self->app.sweep != NULL)
 		sweep_stop(self->app.sweep);
-	if (self->watch != NULL)
-		ca_watch_stop(self->watch);
+	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
+		if (self->watches[i] != NULL)
+			ca_watch_stop(self->watches[i]);
 	(void)event_add(self->stop_timer, &(struct timeval){ 0 });
 }
 
@@ -176,6 +177,16 @@ static bool listen_to_agents(struct daemon *self, struct fault *fault)
 	return self->app.agents != NULL || fault_prefix(fault, "agents");
 }
 
+/* What the CAs say of themselves; one that cannot be asked is described by people. */
+static void watch_cas(struct daemon *self)
+{
+	struct connectors *connectors = &self->app.connectors;
+
+	for (size_t i = 0; i < connectors->count; i++)
+		if (connector_op(connectors->list[i], CONNECTOR_META)->offered)
+			self->watches[i] = ca_watch_new(&self->app, connectors->list[i]);
+}
+
 static bool open_for_work(struct daemon *self, struct fault *fault)
 {
 	const struct settings *settings = &self->app.settings;
@@ -187,7 +198,7 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 	self->app.sweep = sweep_new(&self->app, fault);
 	if (self->app.sweep == NULL)
 		return false;
-	self->watch = ca_watch_new(&self->app);
+	watch_cas(self);
 	return true;
 }
 
@@ -256,13 +267,17 @@ static bool open_outside(struct daemon *self, struct fault *fault)
 		&(struct outbound_options){ .timeout_ms = OUTBOUND_TIMEOUT_MS }, fault);
 	if (self->app.outbound == NULL)
 		return false;
-	self->app.connector = gateway_new(self->app.outbound,
+	if (settings->gateway_url[0] == '\0')
+		return true;
+
+	struct connector *gateway = gateway_new(self->app.outbound,
 		&(struct gateway_options){ .url = settings->gateway_url,
 			.ca_file = settings->gateway_ca_file,
 			.key_id = settings->gateway_key_id,
 			.secret_file = settings->gateway_secret_file },
 		fault);
-	return self->app.connector != NULL;
+
+	return gateway != NULL && connectors_add(&self->app.connectors, gateway);
 }
 
 static bool daemon_start(struct daemon *self, struct fault *fault)
@@ -300,9 +315,9 @@ static void daemon_free(struct daemon *self)
 	inbound_free(app->people);
 	inbound_free(app->agents);
 	sweep_free(app->sweep);
-	ca_watch_free(self->watch);
-	if (app->connector != NULL)
-		app->connector->ops->free(app->connector);
+	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
+		ca_watch_free(self->watches[i]);
+	connectors_free(&app->connectors);
 	agent_ca_free(app->agent_ca);
 	calendar_free(app->calendar);
 	if (self->mend_timer != NULL)

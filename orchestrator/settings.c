@@ -37,7 +37,7 @@ static const struct setting table[] = {
 	TEXT_OF("agents.names", agents_names, "localhost 127.0.0.1", "Names and addresses that agents call this host by, separated by blanks."),
 	NUMBER_OF("agents.poll_seconds", agents_poll_seconds, "60", 1, 86400, "How often an agent asks for orders, seconds."),
 	NUMBER_OF("agents.report_seconds", agents_report_seconds, "3600", 1, 604800, "How often an agent reports though nothing changed, seconds."),
-	TEXT_OF("gateway.url", gateway_url, "", "The CA's renewal gateway (schema/gateway.yaml), https://host:port."),
+	TEXT_OF("gateway.url", gateway_url, "", "The CA's renewal gateway (schema/gateway.yaml), https://host:port. Empty: no CA has an API, people apply (ca: manual)."),
 	TEXT_OF("gateway.ca_file", gateway_ca_file, "", "PEM certificates that may sign the gateway's; empty: the system's."),
 	TEXT_OF("gateway.key_id", gateway_key_id, "", "Name of the key that signs requests."),
 	SECRET_OF("gateway.secret_file", gateway_secret_file, "File with that key, readable by its owner only."),
@@ -66,17 +66,18 @@ const struct setting_table xuqid_settings = { table, sizeof table / sizeof table
 /* Without these nothing could be applied for or paid. */
 static const struct {
 	size_t offset;
-	const char *path, *remedy;
+	const char *path;
+	bool of_gateway; /* only where there is one */
+	const char *remedy;
 } needed[] = {
-	{ offsetof(struct settings, gateway_url), "gateway.url",
-		"the address of the CA's renewal gateway, https://host:port" },
-	{ offsetof(struct settings, gateway_key_id), "gateway.key_id",
-		"the name of the key that the CA agreed with you" },
-	{ offsetof(struct settings, gateway_secret_file), "gateway.secret_file",
-		"the file with that key, mode 0600" },
-	{ offsetof(struct settings, payee_account), "payee.account",
+	{ offsetof(struct settings, payee_account), "payee.account", false,
 		"the CA's account, from its contract" },
-	{ offsetof(struct settings, payee_bank), "payee.bank", "the CA's bank, from its contract" },
+	{ offsetof(struct settings, payee_bank), "payee.bank", false,
+		"the CA's bank, from its contract" },
+	{ offsetof(struct settings, gateway_key_id), "gateway.key_id", true,
+		"the name of the key that the CA agreed with you" },
+	{ offsetof(struct settings, gateway_secret_file), "gateway.secret_file", true,
+		"the file with that key, mode 0600" },
 };
 
 static bool is_loopback(const char *address)
@@ -87,19 +88,20 @@ static bool is_loopback(const char *address)
 bool xuqid_settings_fit(const struct settings *settings, struct fault *fault)
 {
 	enum log_level level;
+	bool gateway = settings->gateway_url[0] != '\0';
 
 	for (size_t i = 0; i < COUNT_OF(needed); i++) {
 		char *value;
 
 		memcpy(&value, (const char *)settings + needed[i].offset, sizeof value);
-		if (value[0] == '\0')
+		if (value[0] == '\0' && (gateway || !needed[i].of_gateway))
 			return fault_set(fault, FAULT_INPUT, "%s is not set: give %s",
 				needed[i].path, needed[i].remedy);
 	}
 	if (!log_level_parse(&level, settings->log_level))
 		return fault_set(fault, FAULT_INPUT,
 			"log.level: \"%s\" is not error, warn, info or debug", settings->log_level);
-	if (!text_starts(settings->gateway_url, "https://"))
+	if (gateway && !text_starts(settings->gateway_url, "https://"))
 		return fault_set(fault, FAULT_INPUT,
 			"gateway.url: \"%s\" does not begin with https://", settings->gateway_url);
 	if (settings->people_cert_file[0] == '\0' && !is_loopback(settings->people_address))

@@ -230,7 +230,8 @@ create table renewal_edges (
   from_state text not null references renewal_states,
   event      text not null,
   to_state   text not null references renewal_states,
-  primary key (from_state, event),
+  guard      text not null default '', -- the capability without which a connector has not this edge
+  primary key (from_state, event, guard),
   constraint renewal_edges_whole unique (from_state, event, to_state)
 );
 -- The pairs that an update of renewals.state may make.
@@ -249,6 +250,7 @@ create table renewals (
   campaign_id    bigint not null references campaigns,
   set_id         bigint not null references certificate_sets,
   handler_id     bigint references people,
+  ca             text not null, -- whose connector speaks: of the policy, kept for the renewal's life
   kind           renewal_kind not null,
   state          text not null default 'planned',
   came_from      text not null default 'planned',
@@ -282,7 +284,7 @@ create table renewals (
     foreign key (touch_approval, campaign_id, touch_gate) references approvals (id, campaign_id, gate),
   -- no submission or later without the money approved for it
   constraint renewals_spend_is_approved check (
-    spend_approval is not null or state in ('planned', 'awaiting_approval', 'withdrawn', 'failed')),
+    spend_approval is not null or state in ('planned', 'awaiting_approval', 'withdrawn', 'failed', 'refunding', 'refunded')),
   constraint renewals_touch_is_approved check (
     touch_approval is not null or state not in ('install_queued', 'installing', 'installed',
       'awaiting_invoice', 'done', 'quarantined')),

@@ -80,7 +80,7 @@ begin
   if r.spend_approval is null then
     raise exception 'renewal % has no valid spend approval', p_id using errcode = 'XQ403';
   end if;
-  select alert into v_alert from ca_facts where ca = 'gateway';
+  select alert into v_alert from ca_facts where ca = r.ca;
   if p_spends and v_alert is not null then
     raise exception '%', v_alert using errcode = 'XQ409';
   end if;

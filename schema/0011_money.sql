@@ -13,7 +13,7 @@ $$;
 create function payments_exported(p jsonb, p_ids bigint[], p_csv text, p_total bigint) returns jsonb language plpgsql as $$
 declare v_id bigint; v_count int; v_alert text;
 begin
-  select alert into v_alert from ca_facts where ca = 'gateway';
+  select alert into v_alert from ca_facts where alert is not null order by ca limit 1;
   if v_alert is not null then
     raise exception '%', v_alert using errcode = 'XQ409';
   end if;

@@ -47,7 +47,7 @@ static enum flow_next plan_load_ca(struct flow *flow, void *self)
 {
 	struct plan_ask *plan = self;
 
-	return db_begin(plan->ask.app->db, flow, sql_ca_facts_load, 0, NULL);
+	return db_begin(plan->ask.app->db, flow, sql_ca_facts_load, DB_ARGS(plan->policy->ca));
 }
 
 static enum flow_next plan_load_candidates(struct flow *flow, void *self)

@@ -3,50 +3,51 @@
 #include "orchestrator/connectors/connector.h"
 
 #include <stdio.h>
-#include <string.h>
 
-static const struct {
-	const char *word;
-	bool effect, spends, can_ask;
-} op_facts[] = {
-	[CONNECTOR_META] = { "meta", false, false, false },
-	[CONNECTOR_BIND] = { "bind", true, false, true },
-	[CONNECTOR_BIND_STATUS] = { "bind_status", false, false, false },
-	[CONNECTOR_OPEN] = { "open", true, false, true },
-	[CONNECTOR_AGREE] = { "agree", true, false, false },
-	[CONNECTOR_TERMS] = { "terms", false, false, false },
-	[CONNECTOR_TERM] = { "term", true, false, false },
-	[CONNECTOR_ATTACH] = { "attach", true, false, false },
-	[CONNECTOR_INTENT] = { "intent", true, false, false },
-	[CONNECTOR_SUBMIT] = { "submit", true, true, false },
-	[CONNECTOR_WITHDRAW] = { "withdraw", true, false, false },
-	[CONNECTOR_PAY] = { "pay", true, true, true },
-	[CONNECTOR_REMIT] = { "remit", true, true, false },
-	[CONNECTOR_PAY_STATUS] = { "pay_status", false, false, false },
-	[CONNECTOR_STATUS] = { "status", false, false, false },
-	[CONNECTOR_ISSUANCE] = { "issuance", false, false, false },
-	[CONNECTOR_INSTALL_REPORT] = { "install_report", true, false, false },
-	[CONNECTOR_INVOICE] = { "invoice", false, false, false },
-};
+#include "common/text.h"
+
+#define WORD(upper, lower) #lower,
+static const char *const op_words[] = { CONNECTOR_OPS(WORD) };
+#undef WORD
 
 const char *connector_op_word(enum connector_op op)
 {
-	return op_facts[op].word;
+	return op_words[op];
 }
 
-bool connector_op_is_effect(enum connector_op op)
+const struct connector_op_traits *connector_op(
+	const struct connector *connector, enum connector_op op)
 {
-	return op_facts[op].effect;
+	return &connector->traits->ops[op];
 }
 
-bool connector_op_spends(enum connector_op op)
+bool connector_can(const struct connector *connector, enum capability capability)
 {
-	return op_facts[op].spends;
+	return capability == CAN_ANYTHING ||
+		(connector->traits->capabilities & CAPABILITY_BIT(capability)) != 0;
 }
 
-bool connector_op_can_ask(enum connector_op op)
+struct connector *connector_for(const struct connectors *connectors, const char *ca)
 {
-	return op_facts[op].can_ask;
+	for (size_t i = 0; i < connectors->count; i++)
+		if (text_equal(connectors->list[i]->ca, ca))
+			return connectors->list[i];
+	return NULL;
+}
+
+bool connectors_add(struct connectors *connectors, struct connector *connector)
+{
+	if (connectors->count == CONNECTORS_MAX)
+		return false;
+	connectors->list[connectors->count++] = connector;
+	return true;
+}
+
+void connectors_free(struct connectors *connectors)
+{
+	for (size_t i = 0; i < connectors->count; i++)
+		connectors->list[i]->ops->free(connectors->list[i]);
+	*connectors = (struct connectors){ 0 };
 }
 
 static const char *const outcome_words[] = {

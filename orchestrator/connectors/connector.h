@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What speaks for a CA.  A connector begins one operation on a flow and reads its outcome when the flow
- * goes on; it keeps nothing of its own between the two.  `docs/connectors.md` tells how to add one.
+ * goes on; it keeps nothing of its own between the two.  What it can is data (its traits): stages ask
+ * for a capability, never for a connector's name.  `docs/connectors.md` tells how to add one.
  *
  * Outcomes, and what the stages do about them:
  *   DONE        record it, move on            PENDING  look again at retry_s, no error
- *   NEED_HUMAN  open a task, no retry          REFUSED  take the edge or the task that CODE names
- *   UNSURE      ask what became of it before anything is repeated */
+ *   NEED_HUMAN  open its task, wait for it     REFUSED  take the edge or the task that CODE names
+ *   UNSURE      ask what became of it before anything is repeated
+ * There are no others. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "common/json.h"
+#include "orchestrator/domain/capability.h"
 #include "orchestrator/loop/flow.h"
 
 /* The guide's steps, in its order; the word is the effect's name in the journal. */
@@ -57,7 +60,9 @@ struct outcome {
 	char code[OUTCOME_CODE_MAX]; /* the CA's code, or ours: NOT_FOUND, UNSIGNED, NO_ANSWER */
 	char text[FAULT_TEXT_MAX];   /* for a person */
 	unsigned retry_s; /* of PENDING: when the CA wants to be asked again; 0: at our pace */
-	json_t *data;     /* the answer's body or NULL; owned by the outcome */
+	/* The answer's body or NULL; owned by the outcome.  Of NEED_HUMAN: {"task": …} in the words of
+	 * stage_task, where a person is the transport; without it, an administrator is asked. */
+	json_t *data;
 };
 
 /* One operation.  IDS and BODY are borrowed until the outcome is read. */
@@ -69,12 +74,27 @@ struct connector_call {
 		*id; /* the CA's id of what is spoken of (binding, application, payment) or NULL */
 	const char *ref;    /* our client_ref where the operation has one */
 	const json_t *body; /* the members of the guide's page, in gateway.yaml's words */
+	/* The renewal as loaded (statement renewal_load), for a connector whose transport is a person:
+	 * what a card shows, and in doc.tasks.KIND what that person answered.  NULL for META. */
+	const json_t *doc;
+};
+
+/* How a connector does one operation. */
+struct connector_op_traits {
+	bool offered; /* false: this CA has no such step */
+	bool effect;  /* changes something outside: it needs a durable intent and a key */
+	bool spends; /* moves money or commits to it: refused while the payee differs from the pinned one */
+	bool can_ask; /* its arrival can be asked for; other effects are repeated under the same key */
+};
+
+struct connector_traits {
+	unsigned capabilities; /* CAPABILITY_BITs */
+	struct connector_op_traits ops[CONNECTOR_OP_COUNT];
 };
 
 struct connector;
 
 struct connector_ops {
-	const char *name;
 	/* Begin CALL for FLOW, which resumes when the outcome can be read. */
 	enum flow_next (*begin)(
 		struct connector *self, struct flow *flow, const struct connector_call *call);
@@ -87,15 +107,29 @@ struct connector_ops {
 /* The first member of every connector. */
 struct connector {
 	const struct connector_ops *ops;
+	const struct connector_traits *traits;
+	const char *
+		ca; /* the CA's word in policies, holds and settings; static or owned by the connector */
 };
 
 const char *connector_op_word(enum connector_op op);
-/* True for what changes something outside: it needs a durable intent and a key. */
-bool connector_op_is_effect(enum connector_op op);
-/* True for effects that move money or commit to it: refused while the payee differs from the pinned one. */
-bool connector_op_spends(enum connector_op op);
-/* True for effects whose arrival can be asked for; the others may be repeated under the same key. */
-bool connector_op_can_ask(enum connector_op op);
+const struct connector_op_traits *connector_op(
+	const struct connector *connector, enum connector_op op);
+bool connector_can(const struct connector *connector, enum capability capability);
+
+/* The connectors of one installation, by the word of their CA. */
+enum { CONNECTORS_MAX = 8 };
+
+struct connectors {
+	struct connector *list[CONNECTORS_MAX];
+	size_t count;
+};
+
+/* The connector for CA, or NULL. */
+struct connector *connector_for(const struct connectors *connectors, const char *ca);
+/* Take CONNECTOR into the list; false (nothing taken) when it is full. */
+bool connectors_add(struct connectors *connectors, struct connector *connector);
+void connectors_free(struct connectors *connectors);
 
 const char *outcome_word(enum outcome_kind kind);
 void outcome_set(struct outcome *out, enum outcome_kind kind, const char *code, const char *format,
@@ -111,6 +145,8 @@ struct gateway_options {
 	const char *secret_file; /* the HMAC key, readable by its owner only */
 };
 
-/* The connector for the contract of schema/gateway.yaml. */
+extern const struct connector_traits gateway_traits;
+
+/* The connector for the contract of schema/gateway.yaml; its CA is called `gateway`. */
 struct connector *gateway_new(
 	struct outbound *outbound, const struct gateway_options *options, struct fault *fault);

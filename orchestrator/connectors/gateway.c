@@ -48,6 +48,37 @@ static const struct request_shape shapes[] = {
 	[CONNECTOR_INVOICE] = { "GET", "/v1/applications/{i}/invoice", NULL },
 };
 
+/* offered · effect · spends · can ask */
+/* clang-format off */
+const struct connector_traits gateway_traits = {
+	.capabilities = CAPABILITY_BIT(CAN_APPLY_FIRST) | CAPABILITY_BIT(CAN_QUOTES_PRICE) |
+		CAPABILITY_BIT(CAN_DELIVERS) | CAPABILITY_BIT(CAN_INSTALL_REPORT) |
+		CAPABILITY_BIT(CAN_WECHAT_PAY) | CAPABILITY_BIT(CAN_WITHDRAW) |
+		CAPABILITY_BIT(CAN_REFUND),
+	.ops = {
+		[CONNECTOR_META] = { true, false, false, false },
+		[CONNECTOR_BIND] = { true, true, false, true },
+		[CONNECTOR_BIND_STATUS] = { true, false, false, false },
+		[CONNECTOR_OPEN] = { true, true, false, true },
+		[CONNECTOR_AGREE] = { true, true, false, false },
+		[CONNECTOR_TERMS] = { true, false, false, false },
+		[CONNECTOR_TERM] = { true, true, false, false },
+		[CONNECTOR_ATTACH] = { true, true, false, false },
+		[CONNECTOR_INTENT] = { true, true, false, false },
+		[CONNECTOR_SUBMIT] = { true, true, true, false },
+		[CONNECTOR_WITHDRAW] = { true, true, false, false },
+		[CONNECTOR_PAY] = { true, true, true, true },
+		[CONNECTOR_REMIT] = { true, true, true, false },
+		[CONNECTOR_PAY_STATUS] = { true, false, false, false },
+		[CONNECTOR_STATUS] = { true, false, false, false },
+		[CONNECTOR_ISSUANCE] = { true, false, false, false },
+		[CONNECTOR_INSTALL_REPORT] = { true, true, false, false },
+		[CONNECTOR_INVOICE] = { true, false, false, false },
+	},
+};
+
+/* clang-format on */
+
 static char *fill_path(const char *shape, const struct connector_call *call)
 {
 	const char *mark = strchr(shape, '{');
@@ -192,15 +223,14 @@ static void gateway_free(struct connector *connector)
 	free(self);
 }
 
-static const struct connector_ops gateway_ops = { "gateway", gateway_begin, gateway_read,
-	gateway_free };
+static const struct connector_ops gateway_ops = { gateway_begin, gateway_read, gateway_free };
 
 struct connector *gateway_new(
 	struct outbound *outbound, const struct gateway_options *options, struct fault *fault)
 {
 	struct gateway *self = zalloc(1, sizeof *self);
 
-	self->connector.ops = &gateway_ops;
+	self->connector = (struct connector){ &gateway_ops, &gateway_traits, "gateway" };
 	self->outbound = outbound;
 	self->url = text_dup(options->url);
 	self->ca_file = text_dup(options->ca_file);

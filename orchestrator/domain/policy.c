@@ -62,6 +62,7 @@ static const struct field_table payer_table = { "payer", payer_fields, COUNT_OF(
 
 static const struct field root_fields[] = {
 	{ "name", FIELD_TEXT, AT(name), 0, 0, NULL, true, "the policy's name" },
+	{ "ca", FIELD_TEXT, AT(ca), 0, 0, NULL, false, "the word of a CA, such as gateway" },
 	{ "select", FIELD_SECTION, 0, 0, 0, &select_table, true, "a mapping" },
 	{ "terms", FIELD_TERMS, AT(terms), 1, 10, NULL, true,
 		"a list of 1 to 5 different terms of 1 to 10 years, the preferred first" },
@@ -113,6 +114,7 @@ void policy_free(struct policy *policy)
 	free_list(&policy->units);
 	free_list(&policy->services);
 	free(policy->name);
+	free(policy->ca);
 	free(policy->payer_account);
 	free(policy->payer_name);
 	free(policy->invoice_email);
@@ -385,6 +387,7 @@ static void seal(struct policy *policy)
 	json_object_set_new(json, "units", list_json(&policy->units));
 	json_object_set_new(json, "services", list_json(&policy->services));
 	json_put_text(json, "name", policy->name);
+	json_put_text(json, "ca", policy->ca);
 	json_put_number(json, "expires_within_days", policy->expires_within_days);
 	json_put_number(json, "expired_within_days", policy->expired_within_days);
 	json_put_number(json, "price_cap_fen", policy->price_cap_fen);
@@ -406,6 +409,7 @@ struct policy *policy_read(const char *name, const char *bytes, size_t len, stru
 	CLEANUP(policy_freep) struct policy *policy = zalloc(1, sizeof(*policy));
 	struct reader reader = { .name = name, .policy = policy, .fault = fault };
 
+	policy->ca = text_dup("gateway");
 	policy->slack_days = 14;
 	policy->concurrency = 4;
 	policy->minimum_client_version = text_dup("4.7.6"); /* guide chapter 1 */

@@ -24,6 +24,7 @@ struct policy_list {
 
 struct policy {
 	char *name;
+	char *ca;                        /* whose connector applies: `gateway`, `manual`, … */
 	int64_t expires_within_days;     /* 临期: not_after within so many days from now */
 	int64_t expired_within_days;     /* 过期: not_after at most so many days ago; 0: none */
 	struct policy_list units;        /* empty: all */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every flow may use: the settings, the loop's machinery, the connector.  Made once in main, borrowed
+/* What every flow may use: the settings, the loop's machinery, the connectors.  Made once in main, borrowed
  * everywhere else. */
 #pragma once
 
@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "common/fault.h"
+#include "orchestrator/connectors/connector.h"
 
-struct connector;
 struct calendar;
 struct db;
 struct event_base;
@@ -41,7 +41,7 @@ struct app {
 	struct flow_engine *engine;
 	struct db *db;
 	struct outbound *outbound;
-	struct connector *connector;
+	struct connectors connectors; /* one per CA */
 	struct agent_ca *agent_ca;
 	struct calendar *calendar; /* working days; never NULL */
 	struct sweep *sweep;

@@ -14,6 +14,7 @@
 
 struct ca_watch {
 	struct app *app;
+	struct connector *connector;
 	struct event *timer;
 	struct connector_call call;
 	char *meta, *alert; /* of this look */
@@ -25,7 +26,7 @@ static enum flow_next watch_ask(struct flow *flow, void *self)
 	struct ca_watch *watch = self;
 
 	watch->call = (struct connector_call){ .op = CONNECTOR_META };
-	return watch->app->connector->ops->begin(watch->app->connector, flow, &watch->call);
+	return watch->connector->ops->begin(watch->connector, flow, &watch->call);
 }
 
 /* The sentence that stops payments, on the heap, or NULL where the payee is the pinned one. */
@@ -49,7 +50,7 @@ static enum flow_next watch_save(struct flow *flow, void *self)
 	struct ca_watch *watch = self;
 	struct outcome outcome;
 
-	watch->app->connector->ops->read(watch->app->connector, flow, &watch->call, &outcome);
+	watch->connector->ops->read(watch->connector, flow, &watch->call, &outcome);
 	if (outcome.kind != OUTCOME_DONE) {
 		enum flow_next failed = flow_fail(flow, FAULT_LATER, "%s", outcome.text);
 
@@ -61,8 +62,8 @@ static enum flow_next watch_save(struct flow *flow, void *self)
 	watch->meta = json_write(outcome.data);
 	watch->alert = payee_alert(&watch->app->settings, json_object_get(outcome.data, "payee"));
 	outcome_done(&outcome);
-	return db_begin(
-		watch->app->db, flow, sql_ca_facts_save, DB_ARGS(watch->meta, watch->alert));
+	return db_begin(watch->app->db, flow, sql_ca_facts_save,
+		DB_ARGS(watch->connector->ca, watch->meta, watch->alert));
 }
 
 static enum flow_next watch_task(struct flow *flow, void *self)
@@ -73,7 +74,8 @@ static enum flow_next watch_task(struct flow *flow, void *self)
 
 	if (watch->alert != NULL)
 		log_error("ca.payee_differs", LOG_TEXT("text", watch->alert));
-	return db_begin(watch->app->db, flow, sql_payee_task, DB_ARGS(watch->alert, payee));
+	return db_begin(watch->app->db, flow, sql_payee_task,
+		DB_ARGS(watch->alert, payee, watch->connector->ca));
 }
 
 static const struct flow_step watch_steps[] = {
@@ -91,12 +93,12 @@ static void watch_finished(void *self, const struct fault *fault)
 						      : settings->retry_first_seconds };
 
 	if (fault != NULL)
-		log_warn("ca.unreachable", LOG_FAULT(fault));
+		log_warn("ca.unreachable", LOG_TEXT("ca", watch->connector->ca), LOG_FAULT(fault));
 	if (!watch->stopped)
 		(void)event_add(watch->timer, &in);
 }
 
-static struct flow_kind watch_kind = { "ca_watch", watch_steps, watch_finished, 1, 0 };
+static struct flow_kind watch_kind = { "ca_watch", watch_steps, watch_finished, 0, 0 };
 
 static void watch_on_timer(int fd, short what, void *context)
 {
@@ -108,11 +110,12 @@ static void watch_on_timer(int fd, short what, void *context)
 		(void)event_add(watch->timer, &(struct timeval){ .tv_sec = 1 });
 }
 
-struct ca_watch *ca_watch_new(struct app *app)
+struct ca_watch *ca_watch_new(struct app *app, struct connector *connector)
 {
 	struct ca_watch *watch = zalloc(1, sizeof *watch);
 
 	watch->app = app;
+	watch->connector = connector;
 	watch->timer = event_new(app->base, -1, 0, watch_on_timer, watch);
 	if (watch->timer != NULL)
 		(void)event_add(watch->timer, &(struct timeval){ 0 });

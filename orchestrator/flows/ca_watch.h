@@ -7,7 +7,7 @@
 
 struct ca_watch;
 
-/* Ask now and then every meta_seconds (sooner while there is no answer). */
-struct ca_watch *ca_watch_new(struct app *app);
+/* Ask CONNECTOR's CA now and then every meta_seconds (sooner while there is no answer). */
+struct ca_watch *ca_watch_new(struct app *app, struct connector *connector);
 void ca_watch_stop(struct ca_watch *watch);
 void ca_watch_free(struct ca_watch *watch);

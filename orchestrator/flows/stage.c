@@ -94,10 +94,26 @@ static json_t *row_json(const struct flow *flow, struct fault *fault)
 	return json_read(PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0), fault);
 }
 
+/* A CA that the settings do not speak for any more: its renewals wait until they do again. */
+static enum stage_next wait_for_settings(struct stage_run *run)
+{
+	const char *ca = stage_text(run, "ca_name");
+	OWNED char *text = text_dupf(
+		"no connector speaks for the CA \"%s\": set it up in xuqid's settings", ca);
+
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "ca_access", "role", "admin",
+			"title", "A CA is missing in the settings", "instruction", text,
+			"if_ignored", "No renewal can go on at this CA."));
+	return stage_retry(run, "ca_unreachable", text);
+}
+
 /* What the CA refused is not tried again before a person says so; states that only a person or the CA can
  * leave have no stage. */
 static enum stage_next first_thought(struct stage_run *run)
 {
+	if (run->connector == NULL)
+		return wait_for_settings(run);
 	if (text_equal(stage_text(run, "tasks.renewal.state"), "open"))
 		return stage_await(run, "refused");
 	return run->stage != NULL ? run->stage->decide(run) : stage_await(run, "person");
@@ -112,6 +128,7 @@ static enum flow_next step_decide(struct flow *flow, void *self)
 	if (run->doc == NULL)
 		return flow_fail_with(flow, &fault);
 	run->stage = stage_of(run->doc);
+	run->connector = connector_for(&run->app->connectors, stage_text(run, "ca_name"));
 	return go_on(flow, first_thought(run));
 }
 
@@ -136,6 +153,11 @@ static enum flow_next step_filed(struct flow *flow, void *self)
 	return go_on(flow, run->stage->decide(run));
 }
 
+static const struct connector_op_traits *op_of(const struct stage_run *run)
+{
+	return connector_op(run->connector, run->call.op);
+}
+
 /* Keys for this attempt: one more than those of this operation that are settled.  They are derived, so a
  * repetition after a crash carries the same ones. */
 static bool make_keys(struct stage_run *run, struct fault *fault)
@@ -152,7 +174,7 @@ static bool make_keys(struct stage_run *run, struct fault *fault)
 	(void)snprintf(run->attempt, sizeof run->attempt, "%d", attempt);
 	run->call.key = run->key;
 	run->call.ref = run->ref;
-	if (connector_op_can_ask(run->call.op))
+	if (op_of(run)->can_ask)
 		json_put_text(run->body, "client_ref", run->ref);
 	return true;
 }
@@ -162,13 +184,13 @@ static enum flow_next step_intend(struct flow *flow, void *self)
 	struct stage_run *run = self;
 	struct fault fault;
 
-	if (!connector_op_is_effect(run->call.op))
+	if (!op_of(run)->effect)
 		return flow_jump(flow, "act");
 	if (!make_keys(run, &fault))
 		return flow_fail_with(flow, &fault);
 	return db_try(run->app->db, flow, sql_effect_intend,
 		DB_ARGS(run->id, run->epoch, connector_op_word(run->call.op), run->attempt,
-			run->key, connector_op_spends(run->call.op) ? "true" : "false"));
+			run->key, op_of(run)->spends ? "true" : "false"));
 }
 
 static enum flow_next step_intended(struct flow *flow, void *self)
@@ -182,17 +204,52 @@ static enum flow_next step_intended(struct flow *flow, void *self)
 			? go_on(flow, stage_retry(run, "hold", refusal->text))
 			: flow_fail_with(flow, refusal);
 	run->existed = PQgetvalue(rows, 0, 1)[0] == 't';
-	if (!run->existed || !connector_op_can_ask(run->call.op))
+	if (!run->existed || !op_of(run)->can_ask)
 		return flow_jump(flow, "act");
 	run->call.asking = true;
-	return run->app->connector->ops->begin(run->app->connector, flow, &run->call);
+	return run->connector->ops->begin(run->connector, flow, &run->call);
 }
 
 static bool read_outcome(struct stage_run *run, const struct flow *flow)
 {
 	outcome_done(&run->outcome);
-	run->app->connector->ops->read(run->app->connector, flow, &run->call, &run->outcome);
+	run->connector->ops->read(run->connector, flow, &run->call, &run->outcome);
 	return run->outcome.kind == OUTCOME_DONE || run->outcome.kind == OUTCOME_REFUSED;
+}
+
+/* The CA's answer is kept as evidence, but for the QR text: who has it may bind. */
+static void settle_effect(struct stage_run *run)
+{
+	json_t *answer = json_copy(run->outcome.data);
+
+	(void)json_object_del(answer, "qr_text");
+	if (op_of(run)->effect)
+		stage_put(run, "settle",
+			json_pack("{s:s, s:s, s:O?}", "op", connector_op_word(run->call.op),
+				"outcome", outcome_word(run->outcome.kind), "answer", answer));
+	json_decref(answer);
+}
+
+/* Outcomes that mean the same in every stage.  Where a person is the transport, the effect stays unsettled
+ * until the card is answered: then the connector is asked what became of it. */
+static enum stage_next common_outcome(struct stage_run *run)
+{
+	const char *reason = "ca_unreachable";
+	json_t *card = json_object_get(run->outcome.data, "task");
+
+	if (run->outcome.kind == OUTCOME_UNSURE && op_of(run)->effect)
+		reason = "unknown_outcome";
+	if (run->outcome.kind == OUTCOME_NEED_HUMAN && card != NULL) {
+		stage_task(run, json_incref(card));
+		return stage_await(run, "person");
+	}
+	if (run->outcome.kind == OUTCOME_NEED_HUMAN)
+		stage_task(run,
+			json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "ca_access", "role", "admin",
+				"title", "The CA refuses this installation's key", "instruction",
+				run->outcome.text, "if_ignored",
+				"No renewal can go on at this CA."));
+	return stage_retry(run, reason, run->outcome.text);
 }
 
 static enum flow_next step_asked(struct flow *flow, void *self)
@@ -209,6 +266,8 @@ static enum flow_next step_asked(struct flow *flow, void *self)
 		return flow_jump(flow, "acted");
 	if (strcmp(run->outcome.code, "NOT_FOUND") == 0)
 		return FLOW_NEXT; /* it never arrived: do it, under the same key */
+	if (run->outcome.kind == OUTCOME_NEED_HUMAN)
+		return go_on(flow, common_outcome(run));
 	return go_on(flow, stage_retry(run, "unknown_outcome", run->outcome.text));
 }
 
@@ -217,36 +276,7 @@ static enum flow_next step_act(struct flow *flow, void *self)
 	struct stage_run *run = self;
 
 	outcome_done(&run->outcome);
-	return run->app->connector->ops->begin(run->app->connector, flow, &run->call);
-}
-
-/* The CA's answer is kept as evidence, but for the QR text: who has it may bind. */
-static void settle_effect(struct stage_run *run)
-{
-	json_t *answer = json_copy(run->outcome.data);
-
-	(void)json_object_del(answer, "qr_text");
-	if (connector_op_is_effect(run->call.op))
-		stage_put(run, "settle",
-			json_pack("{s:s, s:s, s:O?}", "op", connector_op_word(run->call.op),
-				"outcome", outcome_word(run->outcome.kind), "answer", answer));
-	json_decref(answer);
-}
-
-/* Outcomes that mean the same in every stage. */
-static enum stage_next common_outcome(struct stage_run *run)
-{
-	const char *reason = "ca_unreachable";
-
-	if (run->outcome.kind == OUTCOME_UNSURE && connector_op_is_effect(run->call.op))
-		reason = "unknown_outcome";
-	if (run->outcome.kind == OUTCOME_NEED_HUMAN)
-		stage_task(run,
-			json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "ca_access", "role", "admin",
-				"title", "The CA refuses this installation's key", "instruction",
-				run->outcome.text, "if_ignored",
-				"No renewal can go on at this CA."));
-	return stage_retry(run, reason, run->outcome.text);
+	return run->connector->ops->begin(run->connector, flow, &run->call);
 }
 
 static enum flow_next step_acted(struct flow *flow, void *self)

@@ -37,9 +37,10 @@ struct stage_run {
 	struct app *app;
 	char *id, *epoch; /* decimal, as the database gave them */
 	const struct stage *stage;
-	json_t *doc;          /* statement renewal_load */
-	json_t *files, *plan; /* when asked for */
-	const char *want;     /* the task kind whose files are wanted */
+	struct connector *connector; /* of the renewal's CA; set once the document is there */
+	json_t *doc;                 /* statement renewal_load */
+	json_t *files, *plan;        /* when asked for */
+	const char *want;            /* the task kind whose files are wanted */
 	struct connector_call call;
 	json_t *body;
 	char *ca_id;
@@ -67,6 +68,8 @@ bool stage_start(struct app *app, const char *id, const char *epoch) MUST_CHECK;
 
 /* The text at a dotted path of the document, or NULL; numbers likewise (OTHERWISE if absent). */
 const char *stage_text(const struct stage_run *run, const char *path);
+/* True where the renewal's CA can do this. */
+bool stage_can(const struct stage_run *run, enum capability capability);
 int64_t stage_number(const struct stage_run *run, const char *path, int64_t otherwise);
 bool stage_flag(const struct stage_run *run, const char *path);
 json_t *stage_at(const struct stage_run *run, const char *path);

@@ -48,6 +48,11 @@ bool stage_flag(const struct stage_run *run, const char *path)
 	return json_is_true(stage_at(run, path));
 }
 
+bool stage_can(const struct stage_run *run, enum capability capability)
+{
+	return connector_can(run->connector, capability);
+}
+
 const json_t *stage_answer(const struct stage_run *run, const char *kind)
 {
 	const json_t *task = json_object_get(json_object_get(run->doc, "tasks"), kind);
@@ -64,7 +69,9 @@ enum stage_next stage_call(
 	run->ca_id = text_dup(ca_id);
 	json_decref(run->body);
 	run->body = body != NULL ? body : json_object();
-	run->call = (struct connector_call){ .op = op, .id = run->ca_id, .body = run->body };
+	run->call = (struct connector_call){
+		.op = op, .id = run->ca_id, .body = run->body, .doc = run->doc
+	};
 	return STAGE_CALL;
 }
 
@@ -76,7 +83,8 @@ void stage_put(struct stage_run *run, const char *member, json_t *value)
 enum stage_next stage_move(struct stage_run *run, enum renewal_event event, const char *format, ...)
 {
 	char text[SENTENCE_MAX];
-	const struct renewal_edge *edge = renewal_edge_find(run->stage->state, event);
+	const struct renewal_edge *edge = renewal_edge_find(
+		run->stage->state, event, run->connector->traits->capabilities);
 	va_list args;
 
 	if (edge == NULL)

@@ -70,7 +70,7 @@ select jsonb_build_object(
     from install_orders i where i.renewal_id = r.id and i.state <> 'closed'),
   'installed', (select i.result from install_orders i where i.renewal_id = r.id and i.outcome = 'installed'
     order by i.id desc limit 1),
-  'ca', (select meta from ca_facts where ca = 'gateway'),
+  'ca_name', r.ca, 'ca', (select meta from ca_facts f where f.ca = r.ca),
   'pin_barred', exists (select from pin_attempts a where a.token_id = s.token_id and a.cleared_at is null
     and (a.outcome is null or a.outcome in ('incorrect', 'unsure')))
 )::text
@@ -125,19 +125,20 @@ update campaigns c set status = 'finished' where status = 'running' and not exis
 
 -- name: ca_facts_save
 -- Keep what the CA says of itself; the alert stops payments until the payee is the pinned one again.
-insert into ca_facts (ca, meta, fetched_at, alert) values ('gateway', $1::jsonb, now(), $2)
+insert into ca_facts (ca, meta, fetched_at, alert) values ($1, $2::jsonb, now(), $3)
 on conflict (ca) do update set meta = excluded.meta, fetched_at = now(), alert = excluded.alert
-returning (select old.alert from ca_facts old where old.ca = 'gateway') is distinct from $2
+returning (select old.alert from ca_facts old where old.ca = $1) is distinct from $3
 
 -- name: ca_facts_load
-select meta::text, alert from ca_facts where ca = 'gateway'
+select meta::text, alert from ca_facts where ca = $1
 
 -- name: payee_task
--- One open task while the CA names another payee than the pinned one.
+-- One open task while CA $3 names another payee than the pinned one.
 with closing as (
   update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"xuqid"}'
-  where kind = 'payee_changed' and state = 'open' and $1::text is null)
+  where kind = 'payee_changed' and renewal_id is null and values->>'ca' = $3 and state = 'open' and $1::text is null)
 insert into tasks (kind, role, title, instruction, if_ignored, values)
 select 'payee_changed', 'finance', 'The CA names another payee', $1,
-  'No payment order is exported and no payment is opened.', $2::jsonb
-where $1::text is not null and not exists (select from tasks where kind = 'payee_changed' and state = 'open')
+  'No payment order is exported and no payment is opened.', $2::jsonb || jsonb_build_object('ca', $3::text)
+where $1::text is not null and not exists (
+  select from tasks where kind = 'payee_changed' and renewal_id is null and values->>'ca' = $3 and state = 'open')

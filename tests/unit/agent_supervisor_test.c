@@ -6,8 +6,10 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,12 +120,51 @@ static void a_result_survives_a_server_that_is_away(void **state)
 	bench_write(&world->bench, "server/knob", "result 503 BUSY");
 	start_agent(world, NULL);
 	wait_until_seen(world, "\"outcome\":\"installed\"", 1);
-	assert_int_equal(stop_agent(world, SIGKILL), -1);
+	assert_int_equal(stop_agent(world, SIGKILL), -1); /* and with it the worker that talks */
 	bench_write(&world->bench, "server/knob", "");
 
 	start_agent(world, NULL);
 	wait_until_seen(world, "\"outcome\":\"installed\"", 2);
 	wait_until_seen(world, "GET /v1/agent/orders", 1);
+	assert_int_equal(bench_calls(&world->bench, "C_Login", ""), 1);
+}
+
+/* The worker that its supervisor left behind: as its subreaper we are its parent now. */
+static pid_t orphan_of(const struct world *world)
+{
+	OWNED char *path = text_dupf("/proc/self/task/%d/children", (int)getpid());
+	FILE *file = fopen(path, "re");
+	long pid = 0;
+	pid_t found = 0;
+
+	assert_non_null(file);
+	while (fscanf(file, "%ld", &pid) == 1)
+		if ((pid_t)pid != world->agent && (pid_t)pid != world->server.pid)
+			found = (pid_t)pid;
+	(void)fclose(file);
+	return found;
+}
+
+/* What becomes of an install whose supervisor died is told when it has ended, not before. */
+static void an_install_that_outlives_its_supervisor_is_waited_for(void **state)
+{
+	struct world *world = *state;
+	pid_t orphan = 0;
+
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	start_agent(world, "C_Login:1:hang");
+	while (bench_calls(&world->bench, "C_Login", "") == 0)
+		(void)poll(NULL, 0, LOOK_MS);
+	assert_int_equal(stop_agent(world, SIGKILL), -1);
+	orphan = orphan_of(world);
+	assert_int_not_equal(orphan, 0);
+
+	start_agent(world, NULL);
+	wait_until_logged(world, "event=install.stopped");
+	assert_int_equal(server_saw(&world->bench, "\"outcome\":\"pin_unsure\""), 0);
+	assert_int_equal(kill(orphan, SIGKILL), 0);
+	assert_int_equal(waitpid(orphan, NULL, 0), orphan);
+	wait_until_seen(world, "\"outcome\":\"pin_unsure\"", 1);
 	assert_int_equal(bench_calls(&world->bench, "C_Login", ""), 1);
 }
 
@@ -219,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_order_goes_its_whole_way),
 		TEST(a_result_survives_a_server_that_is_away),
+		TEST(an_install_that_outlives_its_supervisor_is_waited_for),
 		TEST(a_module_that_hangs_in_the_login_is_killed_and_counts_as_a_wrong_pin),
 		TEST(a_module_that_hangs_in_the_inventory_does_not_stop_the_polling),
 		TEST(an_install_under_way_is_finished_before_the_agent_stops),

@@ -282,7 +282,7 @@ static inline char *a_renewal(const char *name, const char *set)
 {
 	(void)sql(
 		"select campaign_make(" P_OPERATOR
-		", '{\"name\":\"%s\",\"policy_name\":\"p\",\"policy\":{\"minimum_client_version\":\"4.7.6\",\"terms\":[1,2]},"
+		", '{\"name\":\"%s\",\"policy_name\":\"p\",\"policy\":{\"ca\":\"gateway\",\"minimum_client_version\":\"4.7.6\",\"terms\":[1,2]},"
 		"\"policy_sha256\":\"x\",\"digest\":\"%s\",\"plan\":{\"agreement_sha256\":\"agree-1\",\"count\":1,"
 		"\"total_fen\":20000,\"rows\":[{\"set\":\"%s\",\"kind\":\"expiring\",\"term_years\":1,\"price_fen\":20000,"
 		"\"serial\":\"s\",\"not_after\":\"2027-01-31T15:59:59Z\"}]}}')",

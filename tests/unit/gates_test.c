@@ -265,7 +265,7 @@ static void a_certificate_has_one_open_renewal(void **state)
 	A_RENEWAL();
 	refused("renewals_one_open_per_set",
 		"select campaign_make(" P_OPERATOR
-		", '{\"name\":\"again\",\"policy_name\":\"p\",\"policy\":{},"
+		", '{\"name\":\"again\",\"policy_name\":\"p\",\"policy\":{\"ca\":\"gateway\"},"
 		"\"policy_sha256\":\"\",\"digest\":\"\",\"plan\":{\"rows\":[{\"set\":\"%s\",\"kind\":\"expiring\",\"term_years\":1,\"price_fen\":1}]}}')",
 		set);
 	assert_sql("1", "select count(*) from campaigns");

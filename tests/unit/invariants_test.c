@@ -27,7 +27,7 @@ static const struct {
 		"select renewal_id from dues group by renewal_id having count(*) > 1" },
 	{ "no state past the gate without its spend approval",
 		"select r.id from renewals r left join approvals a on a.id = r.spend_approval and a.gate = 'spend' and a.campaign_id = r.campaign_id "
-		"where a.id is null and state not in ('planned', 'awaiting_approval', 'withdrawn', 'failed')" },
+		"where a.id is null and state not in ('planned', 'awaiting_approval', 'withdrawn', 'failed', 'refunding', 'refunded')" },
 	{ "nothing on a token without its touch approval",
 		"select r.id from renewals r left join approvals a on a.id = r.touch_approval and a.gate = 'touch' and a.campaign_id = r.campaign_id "
 		"where a.id is null and state in ('install_queued', 'installing', 'installed', 'awaiting_invoice', 'done', 'quarantined')" },
@@ -285,7 +285,7 @@ static void call_clear(void)
 static void call_campaign_again(void)
 {
 	(void)sqlstate(
-		"select campaign_make(%s, '{\"name\":\"again-%u\",\"policy_name\":\"p\",\"policy\":{},\"policy_sha256\":\"\",\"digest\":\"\",\"plan\":{\"rows\":[{\"set\":\"%u\",\"kind\":\"expiring\",\"term_years\":1,"
+		"select campaign_make(%s, '{\"name\":\"again-%u\",\"policy_name\":\"p\",\"policy\":{\"ca\":\"gateway\"},\"policy_sha256\":\"\",\"digest\":\"\",\"plan\":{\"rows\":[{\"set\":\"%u\",\"kind\":\"expiring\",\"term_years\":1,"
 		"\"price_fen\":1}]}}')",
 		P_OPERATOR, pick(1000000), 1 + pick(2));
 }

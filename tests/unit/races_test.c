@@ -155,7 +155,7 @@ static void a_certificate_is_in_one_campaign(void **state)
 {
 	static const char campaign[] =
 		"select campaign_make(" P_OPERATOR
-		", '{\"name\":\"%s\",\"policy_name\":\"p\",\"policy\":{},\"policy_sha256\":\"\",\"digest\":\"\","
+		", '{\"name\":\"%s\",\"policy_name\":\"p\",\"policy\":{\"ca\":\"gateway\"},\"policy_sha256\":\"\",\"digest\":\"\","
 		"\"plan\":{\"rows\":[{\"set\":\"1\",\"kind\":\"expiring\",\"term_years\":1,\"price_fen\":1}]}}')";
 	OWNED char *one = text_dupf(campaign, "one");
 	OWNED char *two = text_dupf(campaign, "two");

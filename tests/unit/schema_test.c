@@ -54,8 +54,9 @@ static void the_database_knows_the_edges_of_the_table(void **state)
 	for (size_t i = 0; i < renewal_edge_count; i++) {
 		const struct renewal_edge *edge = &renewal_edges[i];
 		assert_sql(renewal_word(edge->to),
-			"select to_state from renewal_edges where from_state = '%s' and event = '%s'",
-			renewal_word(edge->from), renewal_event_word(edge->event));
+			"select to_state from renewal_edges where from_state = '%s' and event = '%s' and guard = '%s'",
+			renewal_word(edge->from), renewal_event_word(edge->event),
+			capability_word(edge->guard));
 	}
 	assert_sql("0",
 		"select count(*) from renewal_moves m where (from_state, to_state) <> ('planned', 'planned') "
@@ -70,21 +71,29 @@ static void statements_that_leave_ended_renewals_out_name_all_of_them(void **sta
 		"select string_agg(state, ',' order by state) from renewal_states where final");
 }
 
+/* `FROM --> TO: EVENT`, with ` [GUARD]` where the edge has one. */
+static char *arrow(const struct renewal_edge *edge)
+{
+	bool always = edge->guard == CAN_ANYTHING;
+	return text_dupf("%s --> %s: %s%s%s%s\n", renewal_word(edge->from), renewal_word(edge->to),
+		renewal_event_word(edge->event), always ? "" : " [", capability_word(edge->guard),
+		always ? "" : "]");
+}
+
 static void draw(struct text *out)
 {
 	text_add(out, "```mermaid\nstateDiagram-v2\n");
-	for (size_t i = 0; i < renewal_edge_count; i++)
-		text_addf(out, "    %s --> %s: %s\n", renewal_word(renewal_edges[i].from),
-			renewal_word(renewal_edges[i].to),
-			renewal_event_word(renewal_edges[i].event));
+	for (size_t i = 0; i < renewal_edge_count; i++) {
+		OWNED char *line = arrow(&renewal_edges[i]);
+		text_addf(out, "    %s", line);
+	}
 	text_add(out, "```\n");
 }
 
-/* Is there a line `FROM --> TO: EVENT` between BEGIN and END? */
+/* Is the arrow of EDGE drawn between BEGIN and END? */
 static bool is_drawn(const char *begin, const char *end, const struct renewal_edge *edge)
 {
-	OWNED char *line = text_dupf("%s --> %s: %s\n", renewal_word(edge->from),
-		renewal_word(edge->to), renewal_event_word(edge->event));
+	OWNED char *line = arrow(edge);
 	const char *at = strstr(begin, line);
 	return at != NULL && at < end && (at[-1] == ' ' || at[-1] == '\n' || at[-1] == '\t');
 }
@@ -221,14 +230,14 @@ static const struct {
 	{ "renewals_price_is_positive", "update renewals set approved_fen = 0" },
 	{ "renewals_quote_is_approved", "update renewals set quoted_fen = approved_fen + 1" },
 	{ "renewals_one_open_per_set",
-		"insert into renewals (campaign_id, set_id, kind, term_years, approved_fen) values (1, 1, 'expiring', 1, 1)" },
+		"insert into renewals (campaign_id, set_id, ca, kind, term_years, approved_fen) values (1, 1, 'gateway', 'expiring', 1, 1)" },
 	{ "renewals_spend_is_approved", "update renewals set state = 'binding'" },
 	{ "renewals_moves_along_the_table",
 		"update renewals set state = 'done', spend_approval = 1, touch_approval = 2" },
 	{ "renewals_moves_along_the_table",
 		"update renewals set state = 'done', came_from = 'awaiting_invoice', spend_approval = 1, touch_approval = 2" },
 	{ "renewals_moves_along_the_table",
-		"insert into renewals (campaign_id, set_id, kind, term_years, approved_fen, state, came_from) values (1, 1, 'expiring', 1, 1, 'failed', 'binding')" },
+		"insert into renewals (campaign_id, set_id, ca, kind, term_years, approved_fen, state, came_from) values (1, 1, 'gateway', 'expiring', 1, 1, 'failed', 'binding')" },
 	{ "renewals_spend_approval_is_of_the_spend_gate",
 		"update renewals set spend_approval = 2" },
 	{ "renewals_touch_approval_is_of_the_touch_gate",

@@ -73,7 +73,12 @@ static inline void fake_read(struct connector *connector, const struct flow *flo
 		out->data = json_read(line->data, strlen(line->data), &fault);
 }
 
-static const struct connector_ops fake_ops = { "fake", fake_begin, fake_read, NULL };
+static inline void fake_free(struct connector *connector)
+{
+	(void)connector;
+}
+
+static const struct connector_ops fake_ops = { fake_begin, fake_read, fake_free };
 
 /* ---- a worker ---- */
 
@@ -90,7 +95,7 @@ static inline int begin_worker(void **state)
 {
 	struct fault fault;
 	(void)database_fresh(state);
-	fake = (struct fake){ .connector = { &fake_ops } };
+	fake = (struct fake){ .connector = { &fake_ops, &gateway_traits, "gateway" } };
 	app = (struct app){ .settings = { .payee_name = payee_name,
 				    .payee_account = payee_account,
 				    .payee_bank = payee_bank,
@@ -100,7 +105,7 @@ static inline int begin_worker(void **state)
 				    .retry_first_seconds = 5,
 				    .retry_max_seconds = 1800,
 				    .flows_max = 4 },
-		.connector = &fake.connector,
+		.connectors = { { &fake.connector }, 1 },
 		.on_step_ended = on_step_ended };
 	app.calendar = office_calendar_read(XUQI_SOURCE_DIR "/policies/calendar", "", &fault);
 	app.base = event_base_new();
