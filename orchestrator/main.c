@@ -286,8 +286,8 @@ static bool daemon_start(struct daemon *self, struct fault *fault)
 
 	if (!file_make_dirs(settings->state_dir, STATE_MODE, fault))
 		return false;
-	self->app.calendar = office_calendar_read(
-		settings->calendar_dir, settings->calendar_override, fault);
+	self->app.calendar =
+		office_calendar_read(settings->calendar_dir, settings->calendar_override, fault);
 	if (self->app.calendar == NULL)
 		return false;
 	office_calendar_warn(self->app.calendar, clock_now());
