@@ -22,7 +22,7 @@
 #include "migrations.h"
 #include "orchestrator/loop/cluster.h"
 
-enum { DATABASE_ANSWER = 4096, DATABASE_CONNINFO = 512 };
+enum { DATABASE_ANSWER = 4096, DATABASE_CONNINFO = 512, DATABASE_EVENTS_MAX = 16384 };
 
 struct database {
 	char state_dir[64];
@@ -197,9 +197,27 @@ static inline int database_fresh(void **state)
 	return 0;
 }
 
+/* For the check that every declared event is emitted: what this test's journal holds. */
+static inline void database_tell_events(void)
+{
+	const char *path = getenv("XUQI_EVENTS");
+	FILE *file = path != NULL ? fopen(path, "a") : NULL;
+	if (file == NULL)
+		return;
+	PGresult *events = PQexec(the_database.pg, "select distinct event from journal");
+	TEXT lines;
+	text_init(&lines, DATABASE_EVENTS_MAX);
+	for (int i = 0; i < PQntuples(events); i++)
+		text_addf(&lines, "%s\n", PQgetvalue(events, i, 0));
+	(void)fwrite(lines.data, 1, lines.len, file); /* one write: programs run side by side */
+	(void)fclose(file);
+	PQclear(events);
+}
+
 static inline int database_drop(void **state)
 {
 	(void)state;
+	database_tell_events();
 	PQfinish(the_database.pg);
 	the_database.pg = database_connect("postgres");
 	(void)sql("drop database test_%u with (force)", the_database.serial);
