@@ -55,7 +55,7 @@ static const struct {
 	{ "25006", FAULT_LATER }, /* the server became a standby */
 };
 
-static enum fault_kind kind_of(const char *sqlstate)
+enum fault_kind connection_fault_kind(const char *sqlstate)
 {
 	for (size_t i = 0; i < COUNT_OF(sqlstates); i++)
 		if (text_starts(sqlstate, sqlstates[i].prefix))
@@ -73,7 +73,7 @@ void connection_fault(struct fault *fault, const PGresult *result)
 			PQresStatus(PQresultStatus(result)));
 		return;
 	}
-	(void)fault_set(fault, kind_of(sqlstate), "%s", message != NULL ? message : "no message");
+	(void)fault_set(fault, connection_fault_kind(sqlstate), "%s", message != NULL ? message : "no message");
 	if (constraint != NULL)
 		(void)fault_set(fault, fault->kind, "%.400s [%s]", fault->text, constraint);
 	if (fault->kind == FAULT_BUG)

@@ -41,5 +41,7 @@ bool connection_is_idle(const struct connection *connection);
  * and the statement may go over another one. */
 bool connection_send(struct connection *connection, const struct connection_statement *statement);
 
-/* The fault that an error result stands for (the list is in db.h). */
+/* What an SQLSTATE asks the caller to do (the list is in db.h). */
+enum fault_kind connection_fault_kind(const char *sqlstate);
+/* The fault that an error result stands for. */
 void connection_fault(struct fault *fault, const PGresult *result);
