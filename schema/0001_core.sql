@@ -475,6 +475,7 @@ create table tasks ( -- 待办: what only a person can do
   token_id       bigint references tokens,
   role           person_role not null,
   assignee_id    bigint references people,
+  assigned_by    bigint references people, -- who gave it to the assignee by hand; null: the flow did
   title          text not null,
   instruction    text not null,
   if_ignored     text not null,
@@ -485,6 +486,8 @@ create table tasks ( -- 待办: what only a person can do
   answer         jsonb,
   opened_at      timestamptz not null default now(),
   due_at         timestamptz,
+  escalate_at    timestamptz, -- when somebody else is told that nobody has done it
+  escalations    int not null default 0,
   closed_at      timestamptz,
   closed_by      bigint references people,
   constraint tasks_secret_is_erased check (secret is null or state = 'open')

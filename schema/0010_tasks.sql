@@ -1,16 +1,28 @@
 -- Tasks (待办): what only a person can do; opened and closed by the steps of a renewal, done by people.
 
+-- Open a task, or say anew what an open one is about.  An open task keeps its usual deadline and the person it was
+-- given to; one that follows another of its kind which nobody closed (a QR code that ran out) inherits when
+-- somebody else is told: making the code anew is no progress.
 create function task_open(p_renewal bigint, p_task jsonb) returns void language plpgsql as $$
+declare v_last tasks; v_given bigint; v_tell timestamptz := (p_task->>'escalate_at')::timestamptz;
 begin
-  insert into tasks (kind, renewal_id, workstation_id, token_id, role, assignee_id, title, instruction,
-    if_ignored, needs, values, secret, due_at)
+  select * into v_last from tasks where renewal_id = p_renewal and kind = p_task->>'kind' order by id desc limit 1;
+  if v_last.state <> 'open' and v_last.closed_by is null and v_last.opened_at > now() - interval '30 days' then
+    v_tell := least(v_last.escalate_at, v_tell);
+    v_given := case when v_last.assigned_by is not null then v_last.assignee_id end;
+  end if;
+  insert into tasks (kind, renewal_id, workstation_id, token_id, role, assignee_id, assigned_by, title, instruction,
+    if_ignored, needs, values, secret, due_at, escalate_at, escalations)
   values (p_task->>'kind', p_renewal, (p_task->>'workstation')::bigint, (p_task->>'token')::bigint,
-    (p_task->>'role')::person_role, (p_task->>'assignee')::bigint, p_task->>'title', p_task->>'instruction',
+    (p_task->>'role')::person_role, coalesce(v_given, (p_task->>'assignee')::bigint),
+    case when v_given is not null then v_last.assigned_by end, p_task->>'title', p_task->>'instruction',
     p_task->>'if_ignored', coalesce(p_task->'needs', '[]'), coalesce(p_task->'values', '{}'),
-    p_task->>'secret', (p_task->>'due_at')::timestamptz)
+    p_task->>'secret', (p_task->>'due_at')::timestamptz, v_tell,
+    case when v_tell < (p_task->>'escalate_at')::timestamptz then v_last.escalations else 0 end)
   on conflict (kind, renewal_id) where state = 'open' and renewal_id is not null
   do update set values = excluded.values, secret = excluded.secret, instruction = excluded.instruction,
-    title = excluded.title, due_at = excluded.due_at;
+    title = excluded.title,
+    due_at = case when p_task ? 'due_is_usual' then coalesce(tasks.due_at, excluded.due_at) else excluded.due_at end;
 end $$;
 
 create function tasks_close(p_renewal bigint, p_kinds text[], p_state text) returns void language sql as $$

@@ -97,7 +97,8 @@ void stage_put(struct stage_run *run, const char *member, json_t *value);
 /* Remember facts.KEY (VALUE is taken). */
 void stage_fact(struct stage_run *run, const char *key, json_t *value);
 void stage_fact_text(struct stage_run *run, const char *key, const char *value);
-/* Open a task (TASK is taken): kind, role, title, instruction, if_ignored, needs … */
+/* Open a task (TASK is taken): kind, instruction, needs, values, assignee; what else it wants (role, title,
+ * if_ignored, due_at) it has from its kind in domain/task_kind.c unless it says so itself. */
 void stage_task(struct stage_run *run, json_t *task);
 /* Close the open tasks of KIND. */
 void stage_close_task(struct stage_run *run, const char *kind);

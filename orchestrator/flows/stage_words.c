@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/digest.h"
 #include "common/text.h"
+#include "orchestrator/domain/task_kind.h"
 #include "orchestrator/flows/stage.h"
 
 enum { PATH_MAX_BYTES = 96, SENTENCE_MAX = 480, POLL_SHARE = 10, ERROR_DOUBLINGS = 12 };
@@ -83,8 +85,8 @@ void stage_put(struct stage_run *run, const char *member, json_t *value)
 enum stage_next stage_move(struct stage_run *run, enum renewal_event event, const char *format, ...)
 {
 	char text[SENTENCE_MAX];
-	const struct renewal_edge *edge = renewal_edge_find(
-		run->stage->state, event, run->connector->traits->capabilities);
+	const struct renewal_edge *edge =
+		renewal_edge_find(run->stage->state, event, run->connector->traits->capabilities);
 	va_list args;
 
 	if (edge == NULL)
@@ -197,6 +199,7 @@ static void append(struct stage_run *run, const char *member, json_t *value)
 
 void stage_task(struct stage_run *run, json_t *task)
 {
+	task_kind_complete(task, run->app->calendar, clock_now());
 	append(run, "open_tasks", task);
 }
 
