@@ -3,7 +3,10 @@
  * to the log on stderr. */
 #include "agent/base/worker.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +53,15 @@ enum agent_exit worker_begin(struct worker *worker, const char *unit, int argc, 
 void worker_deadline(int64_t seconds)
 {
 	(void)alarm((unsigned)(seconds + GRACE_SECONDS));
+}
+
+/* The supervisor may have died before the kernel was asked: then nobody holds the other end of our stdout. */
+bool worker_follow(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && poll(&out, 1, 0) >= 0 &&
+		(out.revents & POLLERR) == 0;
 }
 
 void worker_done(struct worker *worker)

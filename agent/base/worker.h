@@ -23,6 +23,11 @@ struct worker {
 enum agent_exit worker_begin(struct worker *worker, const char *unit, int argc, char *const *argv);
 /* Die of SIGALRM after SECONDS, and some grace for the supervisor to be first. */
 void worker_deadline(int64_t seconds);
+/* From here on the kernel kills this process when its supervisor ends, whatever ended that one; false if
+ * it has ended already.  For workers that only ask and read: what they leave half done is done again by
+ * the next supervisor.  An install is not cut off by its supervisor's death: it ends by itself or at its
+ * deadline, and the next supervisor finds the token locked until then. */
+bool worker_follow(void) MUST_CHECK;
 void worker_done(struct worker *worker);
 
 /* Tell the supervisor one fact: `KEY=VALUE` on stdout. */

@@ -43,6 +43,10 @@ bool install_begin(struct install *install, const struct agent_settings *setting
 /* Release everything, the token first. */
 void install_done(struct install *install);
 
+/* True when no other install worker is at work on this machine: the one of a supervisor that died is let to
+ * its end, and until then nobody may conclude from its journal that it was cut off.  Waits a little.
+ * FAULT_LATER: one is at work. */
+bool preflight_is_alone(const struct agent_settings *settings, struct fault *fault);
 /* All checks in order; FAULT_LATER without an outcome while another install holds the lock. */
 bool preflight_run(struct install *install, struct fault *fault);
 /* Exactly the ordered token is plugged, at this moment. */

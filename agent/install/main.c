@@ -194,14 +194,20 @@ static enum agent_exit settle(const struct agent_settings *settings, const char 
 static enum agent_exit run(struct worker *worker)
 {
 	struct install install = { .settings = &worker->settings, .lock = -1 };
+	bool installs = text_equal(worker->words[0], "install");
 	enum agent_exit code = AGENT_SETTINGS;
+	struct fault fault = { 0 };
 
 	install.outcome = OUTCOME_COUNT;
+	if (!installs && !preflight_is_alone(&worker->settings, &fault)) {
+		log_warn("install.stopped", LOG_FAULT(&fault));
+		return AGENT_LATER;
+	}
 	if (text_equal(worker->words[0], "settle"))
 		return settle(&worker->settings, worker->words[1]);
 	if (text_equal(worker->words[0], "preflight"))
 		code = preflight(&install);
-	else if (text_equal(worker->words[0], "install"))
+	else if (installs)
 		code = work(&install, worker->words[1], worker->words[2]);
 	install_done(&install);
 	return code;

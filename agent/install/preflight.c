@@ -131,17 +131,38 @@ static bool try_lock(int fd)
 	return false;
 }
 
+/* The lock's descriptor, or -1: FAULT_LATER. */
+static int lock_machine(const struct agent_settings *settings, struct fault *fault)
+{
+	const char *path = settings->lock_file;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0) {
+		fault_set(
+			fault, FAULT_LATER, "cannot open lock_file %s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (try_lock(fd))
+		return fd;
+	(void)close(fd);
+	fault_set(fault, FAULT_LATER,
+		"another install on this machine holds %s: trying again later", path);
+	return -1;
+}
+
 static bool take_lock(struct install *install, struct fault *fault)
 {
-	const char *path = install->settings->lock_file;
+	install->lock = lock_machine(install->settings, fault);
+	return install->lock >= 0;
+}
 
-	install->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (install->lock < 0)
-		return fault_set(
-			fault, FAULT_LATER, "cannot open lock_file %s: %s", path, strerror(errno));
-	if (!try_lock(install->lock))
-		return fault_set(fault, FAULT_LATER,
-			"another install on this machine holds %s: trying again later", path);
+bool preflight_is_alone(const struct agent_settings *settings, struct fault *fault)
+{
+	int fd = lock_machine(settings, fault);
+
+	if (fd < 0)
+		return false;
+	(void)close(fd);
 	return true;
 }
 

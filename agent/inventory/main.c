@@ -24,6 +24,8 @@ int main(int argc, char **argv)
 
 	if (code != AGENT_DONE)
 		return (int)code;
+	if (!worker_follow())
+		return AGENT_FAILED;
 	worker_deadline(worker.settings.inventory_seconds);
 	if (!take_inventory(&worker.settings, &fault)) {
 		log_warn("inventory.failed", LOG_FAULT(&fault));

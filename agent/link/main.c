@@ -68,6 +68,8 @@ int main(int argc, char **argv)
 
 	if (code != AGENT_DONE)
 		return (int)code;
+	if (!text_equal(worker.words[0], "enrol") && !worker_follow())
+		return AGENT_FAILED;
 	if (!text_equal(worker.words[0], "enrol") && !is_enrolled(&worker.settings)) {
 		log_error("agent.unenrolled",
 			LOG_TEXT("text", "run xuqi-agent enrol --settings FILE --code-file FILE"));
