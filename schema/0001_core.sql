@@ -255,6 +255,7 @@ create table renewals (
   state          text not null default 'planned',
   came_from      text not null default 'planned',
   -- the plan, the approval, the CA's price
+  old_not_after  timestamptz not null, -- of the certificates that are renewed, when planned: what ends later came later
   term_years     int not null constraint renewals_term check (term_years between 1 and 10),
   approved_fen   bigint not null constraint renewals_price_is_positive check (approved_fen > 0),
   quoted_fen     bigint,
@@ -375,8 +376,11 @@ create table payment_orders ( -- 付款单: what finance is asked to transfer
   amount_fen    bigint not null constraint payment_orders_amount check (amount_fen > 0),
   status        text not null default 'open'
                 constraint payment_orders_status check (status in ('open', 'exported', 'linked', 'cancelled')),
+  method        text not null default 'bank_transfer'
+                constraint payment_orders_method check (method in ('bank_transfer', 'wechat_pay')),
   file_id       bigint references payment_files,
-  made_at       timestamptz not null default now()
+  made_at       timestamptz not null default now(),
+  paid_at       timestamptz -- when the CA said that it has the money
 );
 create table dues ( -- 应付: the fee of one application
   id         bigint generated always as identity primary key,

@@ -105,9 +105,9 @@ begin
   if exists (select from dues where renewal_id = p_id) then
     return; -- one payable order per renewal, ever
   end if;
-  insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen)
+  insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, method)
   values (p_doc->>'reference', p_doc->>'payer_account', p_doc->>'payer_name', p_doc->>'payee_name',
-    p_doc->>'payee_account', p_doc->>'payee_bank', (p_doc->>'amount_fen')::bigint)
+    p_doc->>'payee_account', p_doc->>'payee_bank', (p_doc->>'amount_fen')::bigint, coalesce(p_doc->>'method', 'bank_transfer'))
   returning id into v_order;
   insert into dues (renewal_id, order_id, amount_fen) values (p_id, v_order, (p_doc->>'amount_fen')::bigint);
 end $$;
@@ -170,6 +170,7 @@ begin
     perform task_open(p_id, t);
   end loop;
   if p_doc ? 'order' then perform conclude_order(p_id, p_doc->'order'); end if;
+  perform conclude_turns(p_id, p_doc);
   if p_doc ? 'install' then perform conclude_install(p_id, p_doc->'install'); end if;
   if p_doc ? 'close_install' then
     update install_orders set state = 'closed' where renewal_id = p_id and state = 'reported';

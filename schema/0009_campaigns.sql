@@ -7,8 +7,10 @@ begin
   values (d->>'name', d->>'policy_name', d->'policy', d->>'policy_sha256', d->'plan', d->>'digest', (p->>'person')::bigint)
   returning id into v_id;
   for r in select jsonb_array_elements(d->'plan'->'rows') loop
-    insert into renewals (campaign_id, set_id, ca, handler_id, kind, term_years, approved_fen)
-    select v_id, s.id, d->'policy'->>'ca', coalesce((select id from people where login = d->'policy'->>'handler'), s.handler_id), (r->>'kind')::renewal_kind, (r->>'term_years')::int, (r->>'price_fen')::bigint
+    insert into renewals (campaign_id, set_id, ca, handler_id, kind, old_not_after, term_years, approved_fen)
+    select v_id, s.id, d->'policy'->>'ca', coalesce((select id from people where login = d->'policy'->>'handler'), s.handler_id), (r->>'kind')::renewal_kind,
+      coalesce((select max(c.not_after) from certificates c where c.set_id = s.id and c.replaced_by is null), s.not_after),
+      (r->>'term_years')::int, (r->>'price_fen')::bigint
     from certificate_sets s where s.id = (r->>'set')::bigint
     returning id into v_renewal;
     perform renewal_move(v_renewal, 'proposed', 'awaiting_approval', p->>'login', 'planned in campaign ' || (d->>'name'));

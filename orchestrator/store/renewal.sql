@@ -16,7 +16,7 @@ returning r.id, r.epoch
 
 -- name: renewal_load
 -- Everything a stage decides by, as one document.
-select jsonb_build_object(
+select (jsonb_build_object(
   'id', r.id::text, 'state', r.state, 'kind', r.kind, 'attempts', r.attempts,
   'age_s', extract(epoch from clock_timestamp() - r.changed_at)::bigint,
   'term_years', r.term_years, 'approved_fen', r.approved_fen, 'quoted_fen', r.quoted_fen, 'facts', r.facts,
@@ -73,7 +73,7 @@ select jsonb_build_object(
   'ca_name', r.ca, 'ca', (select meta from ca_facts f where f.ca = r.ca),
   'pin_barred', exists (select from pin_attempts a where a.token_id = s.token_id and a.cleared_at is null
     and (a.outcome is null or a.outcome in ('incorrect', 'unsure')))
-)::text
+) || renewal_turns(r))::text
 from renewals r
 join certificate_sets s on s.id = r.set_id
 join campaigns c on c.id = r.campaign_id
