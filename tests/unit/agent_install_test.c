@@ -459,63 +459,67 @@ static void an_old_or_unknown_client_is_refused(void **state)
 	assert_string_equal(world->outcome, "installed");
 }
 
-static void a_certificate_for_another_key_is_refused(void **state)
+/* What may be wrong with the new certificate; each change leaves it signed by somebody. */
+static void of_another_key(struct world *world, X509 *renewed)
 {
-	struct world *world = *state;
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 
-	bench_token(&world->bench, &world->token, "ukey", "ec256", false);
-	world->token.renewed[0] = bench_renew(&world->bench, world->token.old[0], 385);
-	assert_int_equal(X509_set_pubkey(world->token.renewed[0], key), 1);
-	assert_true(X509_sign(world->token.renewed[0], world->bench.ca_key, EVP_sha256()) > 0);
-	bench_order_with(&world->bench, &world->token, "41", "reuse");
-	then_refused(world, "order_bad");
+	assert_int_equal(X509_set_pubkey(renewed, key), 1);
+	assert_true(X509_sign(renewed, world->bench.ca_key, EVP_sha256()) > 0);
 	EVP_PKEY_free(key);
+}
+
+static void of_another_root(struct world *world, X509 *renewed)
+{
+	assert_true(X509_sign(renewed, world->bench.root_key, EVP_sha256()) > 0);
+}
+
+static void of_another_subject(struct world *world, X509 *renewed)
+{
+	assert_int_equal(X509_set_subject_name(renewed, X509_get_subject_name(world->bench.ca)), 1);
+	assert_true(X509_sign(renewed, world->bench.ca_key, EVP_sha256()) > 0);
+}
+
+static void as_it_is(struct world *world, X509 *renewed)
+{
+	(void)world;
+	(void)renewed;
+}
+
+/* Given an order by KEY_POLICY for a certificate valid for DAYS and changed by SPOIL: it is refused. */
+static void then_order_bad(struct world *world, int days, const char *key_policy,
+	void (*spoil)(struct world *world, X509 *renewed))
+{
+	bench_token(&world->bench, &world->token, "ukey", "ec256", false);
+	world->token.renewed[0] = bench_renew(&world->bench, world->token.old[0], days);
+	spoil(world, world->token.renewed[0]);
+	bench_order_with(&world->bench, &world->token, "41", key_policy);
+	then_refused(world, "order_bad");
+}
+
+static void a_certificate_for_another_key_is_refused(void **state)
+{
+	then_order_bad(*state, 385, "reuse", of_another_key);
 }
 
 static void a_certificate_from_another_root_is_refused(void **state)
 {
-	struct world *world = *state;
-
-	bench_token(&world->bench, &world->token, "ukey", "ec256", false);
-	world->token.renewed[0] = bench_renew(&world->bench, world->token.old[0], 385);
-	assert_true(X509_sign(world->token.renewed[0], world->bench.root_key, EVP_sha256()) > 0);
-	bench_order_with(&world->bench, &world->token, "41", "reuse");
-	then_refused(world, "order_bad");
+	then_order_bad(*state, 385, "reuse", of_another_root);
 }
 
 static void a_certificate_that_does_not_last_longer_is_refused(void **state)
 {
-	struct world *world = *state;
-
-	bench_token(&world->bench, &world->token, "ukey", "ec256", false);
-	world->token.renewed[0] = bench_renew(&world->bench, world->token.old[0], 19);
-	bench_order_with(&world->bench, &world->token, "41", "reuse");
-	then_refused(world, "order_bad");
+	then_order_bad(*state, 19, "reuse", as_it_is);
 }
 
 static void another_subject_is_refused(void **state)
 {
-	struct world *world = *state;
-
-	bench_token(&world->bench, &world->token, "ukey", "ec256", false);
-	world->token.renewed[0] = bench_renew(&world->bench, world->token.old[0], 385);
-	assert_int_equal(X509_set_subject_name(
-				 world->token.renewed[0], X509_get_subject_name(world->bench.ca)),
-		1);
-	assert_true(X509_sign(world->token.renewed[0], world->bench.ca_key, EVP_sha256()) > 0);
-	bench_order_with(&world->bench, &world->token, "41", "reuse");
-	then_refused(world, "order_bad");
+	then_order_bad(*state, 385, "reuse", of_another_subject);
 }
 
 static void an_unknown_key_policy_is_refused(void **state)
 {
-	struct world *world = *state;
-
-	bench_token(&world->bench, &world->token, "ukey", "ec256", false);
-	world->token.renewed[0] = bench_renew(&world->bench, world->token.old[0], 385);
-	bench_order_with(&world->bench, &world->token, "41", "rekey");
-	then_refused(world, "order_bad");
+	then_order_bad(*state, 385, "rekey", as_it_is);
 }
 
 static void a_broken_order_is_refused_by_its_name(void **state)

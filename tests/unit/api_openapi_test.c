@@ -1,61 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The people's listener and schema/openapi.yaml say the same: each route is described, each described
+/* The people's listener and schema/openapi.yaml say the same: each route is openapi, each described
  * operation is there, and both let the same roles in. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-#include <string.h>
+#include "tests/unit/openapi.h"
 
-#include "common/file.h"
-#include "common/text.h"
-#include "common/yaml.h"
 #include "orchestrator/api/api.h"
 #include "orchestrator/api/ask.h"
 
-static struct yaml_node *described;
-
-static int load(void **state)
-{
-	static const char path[] = XUQI_SOURCE_DIR "/schema/openapi.yaml";
-	struct fault fault;
-	size_t len;
-	OWNED char *text = file_read(path, YAML_TREE_BYTES_MAX, &len, &fault);
-
-	(void)state;
-	described = text == NULL ? NULL : yaml_tree_read(path, text, len, &fault);
-	return described == NULL ? -1 : 0;
-}
-
-static int unload(void **state)
-{
-	(void)state;
-	yaml_tree_free(described);
-	return 0;
-}
-
-/* `/v1/tasks/:id/done` as `/v1/tasks/{id}/done`; the caller frees it. */
-static char *braced(const char *path)
-{
-	const char *colon = strchr(path, ':');
-
-	if (colon == NULL)
-		return text_dup(path);
-	return text_dupf("%.*s{id}%s", (int)(colon - path), path, colon + strcspn(colon, "/"));
-}
-
-/* The operation that describes ROUTE, or NULL. */
 static const struct yaml_node *operation(const struct inbound_route *route)
 {
-	OWNED char *path = braced(route->path);
-	const struct yaml_node *found = yaml_find(yaml_find(described, "paths"), path);
-
-	if (found == NULL)
-		return NULL;
-	return yaml_find(found, route->method == INBOUND_GET ? "get" : "post");
+	return openapi_operation(route->path, route->method == INBOUND_GET ? "get" : "post");
 }
 
 static const struct inbound_route *route_find(const char *path, const char *method)
@@ -63,7 +16,7 @@ static const struct inbound_route *route_find(const char *path, const char *meth
 	enum inbound_method wanted = text_equal(method, "get") ? INBOUND_GET : INBOUND_POST;
 
 	for (size_t i = 0; i < people_route_count; i++) {
-		OWNED char *known = braced(people_routes[i].path);
+		OWNED char *known = openapi_path(people_routes[i].path);
 
 		if (text_equal(known, path) && people_routes[i].method == wanted)
 			return &people_routes[i];
@@ -81,7 +34,7 @@ static void every_route_is_described(void **state)
 
 static void every_described_operation_is_a_route(void **state)
 {
-	const struct yaml_node *path = yaml_find(described, "paths")->child;
+	const struct yaml_node *path = yaml_find(openapi, "paths")->child;
 
 	(void)state;
 	for (; path != NULL; path = path->next)
@@ -130,5 +83,5 @@ int main(void)
 		cmocka_unit_test(the_roles_are_those_that_are_described),
 	};
 
-	return cmocka_run_group_tests(tests, load, unload);
+	return cmocka_run_group_tests(tests, openapi_load, openapi_unload);
 }

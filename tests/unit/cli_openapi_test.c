@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CLI's table of commands and schema/openapi.yaml say the same. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
-#include <string.h>
+#include "tests/unit/openapi.h"
 
-#include "common/file.h"
-#include "common/text.h"
-#include "common/yaml.h"
 #include "orchestrator/cli/command.h"
-
-static struct yaml_node *api;
-
-static int load(void **state)
-{
-	static const char path[] = XUQI_SOURCE_DIR "/schema/openapi.yaml";
-	struct fault fault;
-	size_t len;
-	OWNED char *text = file_read(path, YAML_TREE_BYTES_MAX, &len, &fault);
-
-	(void)state;
-	api = text == NULL ? NULL : yaml_tree_read(path, text, len, &fault);
-	return api == NULL ? -1 : 0;
-}
-
-static int unload(void **state)
-{
-	(void)state;
-	yaml_tree_free(api);
-	return 0;
-}
 
 /* NODE's member KEY, which must be there. */
 static const struct yaml_node *member(const struct yaml_node *node, const char *key)
@@ -52,22 +21,19 @@ static const struct yaml_node *reference(const struct yaml_node *node)
 
 	if (ref == NULL)
 		return node;
-	return member(member(member(api, "components"), "schemas"), strrchr(ref->text, '/') + 1);
+	return member(
+		member(member(openapi, "components"), "schemas"), strrchr(ref->text, '/') + 1);
 }
 
-/* The operation that COMMAND calls. */
+/* The operation that COMMAND calls, which must be there. */
 static const struct yaml_node *operation(const struct command *command)
 {
-	OWNED char *path = text_dup(command->path);
-	char *id = strstr(path, ":id");
-	OWNED char *braced = id == NULL ? text_dup(path) : NULL;
+	const char *method = text_equal(command->method, "GET") ? "get" : "post";
+	const struct yaml_node *found = openapi_operation(command->path, method);
 
-	if (id != NULL) {
-		*id = '\0';
-		braced = text_dupf("%s{id}%s", path, id + strlen(":id"));
-	}
-	return member(member(member(api, "paths"), braced),
-		text_equal(command->method, "GET") ? "get" : "post");
+	if (found == NULL)
+		fail_msg("%s %s is not in schema/openapi.yaml", method, command->path);
+	return found;
 }
 
 static const struct yaml_node *content(const struct yaml_node *holder)
@@ -238,5 +204,5 @@ int main(void)
 		cmocka_unit_test(every_role_in_help_is_that_of_the_operation),
 	};
 
-	return cmocka_run_group_tests(tests, load, unload);
+	return cmocka_run_group_tests(tests, openapi_load, openapi_unload);
 }
