@@ -6,6 +6,8 @@
 
 #include "common/text.h"
 
+enum { PATH_PART_MAX = 96 };
+
 /* The deepest nesting of brackets outside strings; jansson itself would go 2048 deep. */
 static size_t deepest(const char *bytes, size_t len)
 {
@@ -170,6 +172,25 @@ int64_t json_peek_number(const json_t *object, const char *key, int64_t otherwis
 {
 	const json_t *value = json_object_get(object, key);
 	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+json_t *json_at(json_t *root, const char *path)
+{
+	char part[PATH_PART_MAX];
+	json_t *at = root;
+
+	while (at != NULL && *path != '\0') {
+		size_t len = strcspn(path, ".");
+
+		if (len >= sizeof part)
+			return NULL;
+		memcpy(part, path, len);
+		part[len] = '\0';
+		at = json_is_array(at) ? json_array_get(at, (size_t)(part[0] - '0'))
+				       : json_object_get(at, part);
+		path += len + (path[len] == '.');
+	}
+	return at;
 }
 
 /* TEXT as a JSON string; what is not UTF-8 is shown with question marks. */

@@ -36,6 +36,10 @@ bool json_object_of(json_t **out, const json_t *object, const char *key, struct 
 const char *json_peek_text(const json_t *object, const char *key);
 int64_t json_peek_number(const json_t *object, const char *key, int64_t otherwise);
 
+/* What stands at a dotted PATH below ROOT (a digit picks out of a list: `tasks.bind.files.0.name`), or NULL;
+ * borrowed. */
+json_t *json_at(json_t *root, const char *path);
+
 /* Set OBJECT.KEY; a NULL text becomes null. */
 void json_put_text(json_t *object, const char *key, const char *text);
 void json_put_number(json_t *object, const char *key, int64_t number);

@@ -134,6 +134,22 @@ static void optional_members_may_be_absent_or_null_but_not_wrong(void **state)
 	assert_int_equal(json_peek_number(object, "t", 5), 5);
 }
 
+static void what_stands_at_a_path_is_found(void **state)
+{
+	JSON *root = json_loads("{\"a\":{\"list\":[{\"n\":1},{\"n\":2}]}}", 0, NULL);
+	char long_part[128];
+
+	(void)state;
+	memset(long_part, 'x', sizeof long_part - 1);
+	long_part[sizeof long_part - 1] = '\0';
+	assert_int_equal(json_integer_value(json_at(root, "a.list.1.n")), 2);
+	assert_ptr_equal(json_at(root, ""), root);
+	assert_null(json_at(root, "a.list.2.n"));
+	assert_null(json_at(root, "a.b.c"));
+	assert_null(json_at(root, long_part));
+	assert_null(json_at(NULL, "a"));
+}
+
 static void a_text_that_is_not_utf8_is_put_with_question_marks(void **state)
 {
 	JSON *object = json_object();
@@ -158,6 +174,7 @@ int main(void)
 		cmocka_unit_test(size_is_bounded),
 		cmocka_unit_test(members_of_another_type_are_named),
 		cmocka_unit_test(optional_members_may_be_absent_or_null_but_not_wrong),
+		cmocka_unit_test(what_stands_at_a_path_is_found),
 		cmocka_unit_test(a_text_that_is_not_utf8_is_put_with_question_marks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
