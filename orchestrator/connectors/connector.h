@@ -20,8 +20,10 @@
 /* clang-format off */
 #define CONNECTOR_OPS(X)                                                                           \
 	X(META, meta)                     /* 准备工作: what the CA offers */                       \
+	X(FIND, find)                     /* 证书列表: is it bound already? */                     \
 	X(BIND, bind)                     /* 获取二维码 */                                         \
 	X(BIND_STATUS, bind_status)       /* 扫码, 确认绑定 */                                     \
+	X(UNBIND, unbind)                 /* 取消: a QR that nobody confirmed */                   \
 	X(OPEN, open)                     /* 选择证书 */                                           \
 	X(AGREE, agree)                   /* 电子认证协议 */                                       \
 	X(TERMS, terms)                   /* the terms on offer */                                 \
@@ -29,14 +31,18 @@
 	X(ATTACH, attach)                 /* 上传附件 */                                           \
 	X(INTENT, intent)                 /* 意愿表达 */                                           \
 	X(SUBMIT, submit)                 /* 提交 */                                               \
-	X(WITHDRAW, withdraw)             /* 撤回, before anything is paid */                      \
-	X(PAY, pay)                       /* 支付页面, 银行转账 */                                 \
+	X(WITHDRAW, withdraw)             /* 撤回 */                                               \
+	X(PAY, pay)                       /* 支付页面: 银行转账 or 微信支付 */                     \
+	X(CLOSE, close)                   /* close a payment that nobody may pay any more */       \
 	X(REMIT, remit)                   /* 录入汇款信息 */                                       \
 	X(PAY_STATUS, pay_status)         /* 银行转账核验 */                                       \
 	X(STATUS, status)                 /* 审核 */                                               \
+	X(RESUBMIT, resubmit)             /* 审核: again, after a correction */                    \
+	X(REFUND, refund)                 /* 退款: how far it is */                                \
 	X(ISSUANCE, issuance)             /* 证书更新 */                                           \
 	X(INSTALL_REPORT, install_report) /* 安装证书, reported */                                 \
-	X(INVOICE, invoice)               /* 发票 */
+	X(INVOICE, invoice)               /* 发票 */                                               \
+	X(RESEND, resend)                 /* 发票: send it again */
 /* clang-format on */
 
 #define CONNECTOR_OP_ENUM(upper, lower) CONNECTOR_##upper,
@@ -66,6 +72,8 @@ struct outcome {
 };
 
 /* One operation.  IDS and BODY are borrowed until the outcome is read. */
+struct seal_keys;
+
 struct connector_call {
 	enum connector_op op;
 	bool asking;     /* ask what became of an effect, instead of doing it */
@@ -77,6 +85,9 @@ struct connector_call {
 	/* The renewal as loaded (statement renewal_load), for a connector whose transport is a person:
 	 * what a card shows, and in doc.tasks.KIND what that person answered.  NULL for META. */
 	const json_t *doc;
+	/* What opens the references to sealed values in BODY (domain/personal.h): a connector opens them in memory right
+	 * before it sends, and one that writes tasks leaves them as they are. */
+	const struct seal_keys *keys;
 };
 
 /* How a connector does one operation. */

@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "orchestrator/connectors/connector.h"
 #include "orchestrator/connectors/gateway_sign.h"
+#include "orchestrator/domain/personal.h"
 #include "orchestrator/loop/outbound.h"
 
 enum { ANSWER_MAX = 4 * 1024 * 1024, HEADER_MAX = 1024, NAMED_PART = 3 /* strlen("{.}") */ };
@@ -29,8 +30,10 @@ struct request_shape {
 
 static const struct request_shape shapes[] = {
 	[CONNECTOR_META] = { "GET", "/v1/meta", NULL },
+	[CONNECTOR_FIND] = { "GET", "/v1/certificates?serial={i}", NULL },
 	[CONNECTOR_BIND] = { "POST", "/v1/bindings", "/v1/bindings?client_ref={r}" },
 	[CONNECTOR_BIND_STATUS] = { "GET", "/v1/bindings/{i}", NULL },
+	[CONNECTOR_UNBIND] = { "DELETE", "/v1/bindings/{i}", NULL },
 	[CONNECTOR_OPEN] = { "POST", "/v1/applications", "/v1/applications?client_ref={r}" },
 	[CONNECTOR_AGREE] = { "PUT", "/v1/applications/{i}/agreement", NULL },
 	[CONNECTOR_TERMS] = { "GET", "/v1/applications/{i}/terms", NULL },
@@ -40,12 +43,16 @@ static const struct request_shape shapes[] = {
 	[CONNECTOR_SUBMIT] = { "POST", "/v1/applications/{i}/submit", NULL },
 	[CONNECTOR_WITHDRAW] = { "POST", "/v1/applications/{i}/withdraw", NULL },
 	[CONNECTOR_PAY] = { "POST", "/v1/payments", "/v1/payments?application={i}" },
+	[CONNECTOR_CLOSE] = { "POST", "/v1/payments/{i}/close", NULL },
 	[CONNECTOR_REMIT] = { "PUT", "/v1/payments/{i}/remittance", NULL },
 	[CONNECTOR_PAY_STATUS] = { "GET", "/v1/payments/{i}", NULL },
 	[CONNECTOR_STATUS] = { "GET", "/v1/applications/{i}", NULL },
+	[CONNECTOR_RESUBMIT] = { "POST", "/v1/applications/{i}/resubmit", NULL },
+	[CONNECTOR_REFUND] = { "GET", "/v1/refunds/{i}", NULL },
 	[CONNECTOR_ISSUANCE] = { "GET", "/v1/applications/{i}/issuance", NULL },
 	[CONNECTOR_INSTALL_REPORT] = { "POST", "/v1/applications/{i}/install-reports", NULL },
 	[CONNECTOR_INVOICE] = { "GET", "/v1/applications/{i}/invoice", NULL },
+	[CONNECTOR_RESEND] = { "POST", "/v1/applications/{i}/invoice/resend", NULL },
 };
 
 /* offered · effect · spends · can ask */
@@ -57,8 +64,10 @@ const struct connector_traits gateway_traits = {
 		CAPABILITY_BIT(CAN_REFUND),
 	.ops = {
 		[CONNECTOR_META] = { true, false, false, false },
+		[CONNECTOR_FIND] = { true, false, false, false },
 		[CONNECTOR_BIND] = { true, true, false, true },
 		[CONNECTOR_BIND_STATUS] = { true, false, false, false },
+		[CONNECTOR_UNBIND] = { true, true, false, false },
 		[CONNECTOR_OPEN] = { true, true, false, true },
 		[CONNECTOR_AGREE] = { true, true, false, false },
 		[CONNECTOR_TERMS] = { true, false, false, false },
@@ -68,12 +77,16 @@ const struct connector_traits gateway_traits = {
 		[CONNECTOR_SUBMIT] = { true, true, true, false },
 		[CONNECTOR_WITHDRAW] = { true, true, false, false },
 		[CONNECTOR_PAY] = { true, true, true, true },
+		[CONNECTOR_CLOSE] = { true, true, false, false },
 		[CONNECTOR_REMIT] = { true, true, true, false },
 		[CONNECTOR_PAY_STATUS] = { true, false, false, false },
 		[CONNECTOR_STATUS] = { true, false, false, false },
+		[CONNECTOR_RESUBMIT] = { true, true, false, false },
+		[CONNECTOR_REFUND] = { true, false, false, false },
 		[CONNECTOR_ISSUANCE] = { true, false, false, false },
 		[CONNECTOR_INSTALL_REPORT] = { true, true, false, false },
 		[CONNECTOR_INVOICE] = { true, false, false, false },
+		[CONNECTOR_RESEND] = { true, true, false, false },
 	},
 };
 
@@ -97,12 +110,18 @@ static enum flow_next gateway_begin(
 	struct gateway *self = CONTAINER_OF(connector, struct gateway, connector);
 	const struct request_shape *shape = &shapes[call->op];
 	const char *method = call->asking ? "GET" : shape->method;
-	bool has_body = strcmp(method, "GET") != 0;
+	bool has_body = strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0;
 	OWNED char *target = fill_path(call->asking ? shape->ask : shape->path, call);
 	OWNED char *url = text_dupf("%s%s", self->url, target);
-	OWNED char *body = !has_body ? text_dup("")
-		: call->body == NULL ? text_dup("{}")
-				     : json_write(call->body);
+	struct fault fault;
+	JSON *opened = has_body && call->body != NULL
+		? personal_opened(call->body, call->keys, &fault)
+		: json_object();
+
+	if (opened == NULL)
+		return flow_fail_with(flow, &fault);
+
+	OWNED char *body = has_body ? json_write(opened) : text_dup("");
 	OWNED char *signature = gateway_sign_request(&self->secret, self->key_id, clock_now(),
 		&(struct gateway_message){
 			.method = method, .target = target, .body = body, .len = strlen(body) });

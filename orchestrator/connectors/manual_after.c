@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After the sitting: the review's result, the installation, the invoice, and the ways in which it ends otherwise
+ * (guide chapters 4 and 5). */
+#include <string.h>
+
+#include "common/text.h"
+#include "orchestrator/connectors/manual_inside.h"
+
+/* ---- 审核 ---- */
+
+static const char *const review_words[][2] = {
+	{ "approved", "approved" },
+	{ "correction", "correction_required" },
+	{ "rejected", "rejected" },
+};
+
+/* A card per round: the correction that a person finished makes the last result old. */
+static void read_review(struct desk *desk)
+{
+	const json_t *answer =
+		desk_decided(desk, &review_card, desk_closed_at(desk, "correction"), "not_yet");
+
+	for (size_t i = 0; answer != NULL && i < COUNT_OF(review_words); i++)
+		if (answer_is(answer, review_words[i][0]))
+			desk_done(desk,
+				json_pack("{s:s?, s:s, s:s?, s:s?}", "id", desk->call->id, "state",
+					review_words[i][1], "reasons",
+					json_peek_text(answer, "reasons"), "fix_by",
+					json_peek_text(answer, "fix_by")));
+}
+
+/* Where a renewal stands says what the CA's page would; only the review has to be looked up. */
+static const char *const standings[][2] = {
+	{ "verifying_payment", "payment_verifying" },
+	{ "paid", "in_review" },
+	{ "approved", "approved" },
+	{ "install_queued", "approved" },
+	{ "quarantined", "approved" },
+	{ "installed", "installed" },
+};
+
+static const char *standing(const struct desk *desk, const char *state)
+{
+	for (size_t i = 0; i < COUNT_OF(standings); i++)
+		if (text_equal(standings[i][0], state))
+			return standings[i][1];
+	return desk_text(desk, "facts.application_id") != NULL ? "draft" : "closed";
+}
+
+void manual_read_status(struct desk *desk)
+{
+	const char *state = desk_text(desk, "state");
+	const json_t *corrected = desk_at(desk, "tasks.correction");
+
+	if (text_equal(state, "in_review"))
+		read_review(desk);
+	else if (text_equal(state, "correction"))
+		desk_done(desk,
+			json_pack("{s:s?, s:s}", "id", desk->call->id, "state",
+				text_equal(json_peek_text(corrected, "state"), "done")
+					? "in_review"
+					: "correction_required"));
+	else
+		desk_done(desk,
+			json_pack("{s:s?, s:s}", "id", desk->call->id, "state",
+				standing(desk, state)));
+}
+
+/* ---- 撤回, 证书更新, 发票 ---- */
+
+void manual_read_withdraw(struct desk *desk)
+{
+	const json_t *answer = desk_answered(desk, &withdraw_card, desk->call->ref);
+
+	if (answer == NULL)
+		return;
+	if (answer_is(answer, "withdrawn"))
+		desk_done(
+			desk, json_pack("{s:s?, s:s}", "id", desk->call->id, "state", "withdrawn"));
+	else
+		desk_refuse_effect(desk, "STATE_CONFLICT", json_peek_text(answer, "reason"));
+}
+
+/* A person installs; only inventory can say that it is done, so this card has no answer.  The body's `differs` is
+ * what inventory shows instead. */
+void manual_read_issuance(struct desk *desk)
+{
+	desk_ask(desk, &install_card, "install", json_peek_text(desk->call->body, "differs"));
+}
+
+static const char *format_of(const char *name)
+{
+	const char *point = name != NULL ? strrchr(name, '.') : NULL;
+
+	return point != NULL ? point + 1 : "";
+}
+
+/* The file stays where the person's answer put it: the document names it by its id. */
+static json_t *documents_of(const struct desk *desk)
+{
+	const json_t *file, *files = json_object_get(desk_task(desk, &invoice_card), "files");
+	json_t *documents = json_array();
+	size_t i;
+
+	json_array_foreach(files, i, file)(void) json_array_append_new(documents,
+		json_pack("{s:s?, s:s?, s:s}", "file", json_peek_text(file, "id"), "sha256",
+			json_peek_text(file, "sha256"), "format",
+			format_of(json_peek_text(file, "name"))));
+	return documents;
+}
+
+void manual_read_invoice(struct desk *desk)
+{
+	const json_t *answer = desk_answered(desk, &invoice_card, desk_closed_at(desk, "invoice"));
+	int64_t fen = -1;
+
+	if (answer == NULL)
+		return;
+	(void)card_yuan(&fen, json_peek_text(answer, "total"));
+	desk_done(desk,
+		json_pack("{s:s, s:s?, s:I, s:{s:s?, s:s?}, s:{s:s}, s:s?, s:o}", "state", "sent",
+			"number", json_peek_text(answer, "number"), "total_fen", (json_int_t)fen,
+			"buyer", "name", json_peek_text(answer, "invoice_buyer"), "tax_id",
+			json_peek_text(answer, "invoice_tax_id"), "seller", "name",
+			desk->payee_name, "email", desk_text(desk, "campaign.policy.invoice_email"),
+			"documents", documents_of(desk)));
+}
+
+/* ---- 退款 ---- */
+
+void manual_read_refund(struct desk *desk)
+{
+	const json_t *answer = desk_decided(desk, &refund_card, "refund", "processing");
+	int64_t fen = 0;
+
+	if (answer == NULL)
+		return;
+	(void)card_yuan(&fen, json_peek_text(answer, "refunded"));
+	desk_done(desk,
+		json_pack("{s:s, s:I, s:s?, s:s?}", "state",
+			answer_is(answer, "refunded") ? "refunded" : "refund_abnormal",
+			"amount_fen", (json_int_t)fen, "refunded_on",
+			json_peek_text(answer, "refunded_on"), "reason",
+			json_peek_text(answer, "reason")));
+}
