@@ -21,6 +21,7 @@
 #include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/flows/starting.h"
 #include "orchestrator/flows/sweep.h"
+#include "orchestrator/flows/tending.h"
 #include "orchestrator/loop/cluster.h"
 #include "orchestrator/loop/db.h"
 #include "orchestrator/loop/inbound.h"
@@ -41,6 +42,7 @@ struct daemon {
 	struct cluster cluster;
 	bool embedded, migrate_only, failed;
 	struct ca_watch *watches[CONNECTORS_MAX];
+	struct tending *tending;
 	struct event *on_term, *on_int, *stop_timer, *mend_timer;
 	int64_t stop_deadline_ms;
 };
@@ -84,6 +86,8 @@ static void daemon_stop(struct daemon *self)
 		inbound_stop(self->app.agents);
 	if (self->app.sweep != NULL)
 		sweep_stop(self->app.sweep);
+	if (self->tending != NULL)
+		tending_stop(self->tending);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		if (self->watches[i] != NULL)
 			ca_watch_stop(self->watches[i]);
@@ -196,7 +200,8 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 		!listen_to_agents(self, fault))
 		return false;
 	self->app.sweep = sweep_new(&self->app, fault);
-	if (self->app.sweep == NULL)
+	self->tending = self->app.sweep != NULL ? tending_new(&self->app, fault) : NULL;
+	if (self->tending == NULL)
 		return false;
 	watch_cas(self);
 	return true;
@@ -280,6 +285,15 @@ static bool open_outside(struct daemon *self, struct fault *fault)
 	return gateway != NULL && connectors_add(&self->app.connectors, gateway);
 }
 
+static void warn_of_gap(const struct calendar *calendar)
+{
+	OWNED char *gap = office_calendar_gap(calendar, clock_now());
+
+	if (gap != NULL)
+		log_warn("calendar.unknown_year", LOG_TEXT("text", gap),
+			LOG_TEXT("remedy", OFFICE_CALENDAR_REMEDY));
+}
+
 static bool daemon_start(struct daemon *self, struct fault *fault)
 {
 	const struct settings *settings = &self->app.settings;
@@ -290,7 +304,7 @@ static bool daemon_start(struct daemon *self, struct fault *fault)
 		office_calendar_read(settings->calendar_dir, settings->calendar_override, fault);
 	if (self->app.calendar == NULL)
 		return false;
-	office_calendar_warn(self->app.calendar, clock_now());
+	warn_of_gap(self->app.calendar);
 	self->app.base = event_base_new();
 	if (self->app.base == NULL)
 		return fault_set(fault, FAULT_LATER, "no event loop: out of memory or descriptors");
@@ -315,6 +329,7 @@ static void daemon_free(struct daemon *self)
 	inbound_free(app->people);
 	inbound_free(app->agents);
 	sweep_free(app->sweep);
+	tending_free(self->tending);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		ca_watch_free(self->watches[i]);
 	connectors_free(&app->connectors);

@@ -71,6 +71,49 @@ create table handlers ( -- 经办人: who may state intent for a legal entity, a
   primary key (person_id, legal_entity_id)
 );
 
+-- Today where the offices are.
+create function office_day() returns date language sql stable as $$
+  select (now() at time zone 'Asia/Shanghai')::date
+$$;
+
+-- True while PERSON may act as handler (经办人) for the legal entity: a 授权委托书 that has not run out by UNTIL.
+create function is_authorised(p_person bigint, p_entity bigint, p_until date) returns boolean language sql stable as $$
+  select exists (select from handlers where person_id = p_person and legal_entity_id = p_entity
+    and coalesce(authorised_until, 'infinity') >= p_until)
+$$;
+
+create table leaves ( -- 休假: who stands in for a person, first and last day included (Asia/Shanghai)
+  id        bigint generated always as identity primary key,
+  person_id bigint not null references people,
+  deputy_id bigint not null references people,
+  from_on   date not null,
+  until_on  date not null,
+  set_by    bigint not null references people,
+  set_at    timestamptz not null default now(),
+  ended_at  timestamptz, -- called off, or replaced by a later one
+  constraint leaves_deputy_is_another check (deputy_id <> person_id),
+  constraint leaves_end_after_they_begin check (until_on between from_on and from_on + 366)
+);
+create index leaves_by_person on leaves (person_id, id) where ended_at is null;
+
+-- Who acts for PERSON today; null while nobody need.  A deputy on leave has a deputy too, three deep at most.
+create function deputy_of(p_person bigint) returns bigint language plpgsql stable as $$
+declare v_now bigint := p_person; v_next bigint;
+begin
+  for i in 1..3 loop
+    select deputy_id into v_next from leaves
+      where person_id = v_now and ended_at is null and office_day() between from_on and until_on order by id desc limit 1;
+    exit when v_next is null or v_next = p_person;
+    v_now := v_next;
+  end loop;
+  return nullif(v_now, p_person);
+end $$;
+
+-- Who stood in for PERSON last, on leave or not: told first when PERSON lets a deadline pass.
+create function standing_deputy(p_person bigint) returns bigint language sql stable as $$
+  select deputy_id from leaves where person_id = p_person order by id desc limit 1
+$$;
+
 -- True when UNIT lies in SCOPE; a null scope is every unit.
 create function in_scope(p_unit bigint, p_scope bigint) returns boolean language sql stable as $$
   select p_scope is null or exists (

@@ -49,12 +49,15 @@ left join lateral (
   where k.renewal_id = r.id and k.state = 'open' order by k.id limit 1) k on true;
 
 create view task_items as
-select k.*, r.state as renewal_state, s.holder, s.service, s.unit_id as set_unit_id, p.login as assignee,
-  w.name as workstation, w.unit_id as workstation_unit_id, t.serial as token_serial, t.label as token_label
+select k.*, r.state as renewal_state, s.holder, s.service, s.unit_id as set_unit_id, s.legal_entity_id, p.login as assignee,
+  w.name as workstation, w.unit_id as workstation_unit_id, t.serial as token_serial, t.label as token_label,
+  d.id as deputy_id, d.login as deputy, coalesce(d.login, p.login, k.role::text) as owner,
+  k.state = 'open' and k.due_at < now() as overdue
 from tasks k
 left join renewals r on r.id = k.renewal_id
 left join certificate_sets s on s.id = r.set_id
 left join people p on p.id = k.assignee_id
+left join people d on d.id = deputy_of(k.assignee_id)
 left join workstations w on w.id = k.workstation_id
 left join tokens t on t.id = k.token_id;
 

@@ -30,9 +30,16 @@ create function tasks_close(p_renewal bigint, p_kinds text[], p_state text) retu
   where renewal_id = p_renewal and kind = any (p_kinds) and state = 'open'
 $$;
 
+-- Whether P is the one person a task was given to: its assignee, or who stands in for the assignee today.  What a
+-- handler does for a legal entity (授权委托书) only an authorised deputy may.
+create function task_is_given_to(p_person bigint, t task_items) returns boolean language sql stable as $$
+  select t.assignee_id is not null and (t.assignee_id = p_person or coalesce(t.deputy_id = p_person
+    and (t.role <> 'handler' or t.legal_entity_id is null or is_authorised(p_person, t.legal_entity_id, office_day())), false))
+$$;
+
 create function task_may(p jsonb, t task_items) returns boolean language sql stable as $$
   select case
-    when t.assignee_id is not null and t.assignee_id = (p->>'person')::bigint then true
+    when task_is_given_to((p->>'person')::bigint, t) then true
     when p->>'role' = 'admin' then t.role <> 'handler' -- acts of the handler are nobody else's
     when t.assignee_id is not null then false
     else p->>'role' = t.role::text end
@@ -47,7 +54,7 @@ begin
   if not found then
     raise exception 'there is no task %', p_id using errcode = 'XQ404';
   elsif not task_may(p, t) then
-    raise exception 'task % is for %', p_id, coalesce(t.assignee, t.role::text) using errcode = 'XQ403';
+    raise exception 'task % is for %', p_id, t.owner using errcode = 'XQ403';
   elsif t.state <> 'open' then
     raise exception 'task % is closed already', p_id using errcode = 'XQ409';
   end if;
@@ -65,8 +72,9 @@ begin
     else 'wakes the renewal' end;
   if v_commit then
     for f in select jsonb_array_elements(coalesce(d->'files', '[]')) loop
-      insert into task_files (task_id, name, media_type, sha256, content)
-      values (p_id, f->>'name', f->>'media_type', encode(sha256(decode(f->>'data_b64', 'base64')), 'hex'), decode(f->>'data_b64', 'base64'));
+      insert into task_files (task_id, n, name, media_type, size, mark, content)
+      values (p_id, (f->>'n')::int, f->>'name', coalesce(f->>'media_type', 'application/octet-stream'), (f->>'size')::bigint, f->>'mark',
+        decode(f->>'content_b64', 'base64'));
     end loop;
     update tasks set state = 'done', secret = null, answer = coalesce(d->'values', '{}'), closed_at = clock_timestamp(),
       closed_by = (p->>'person')::bigint where id = p_id;
@@ -81,7 +89,243 @@ begin
       perform renewals_wake(array[t.renewal_id]);
     end if;
     perform audit_add(p->>'login', 'task.done', 'task:' || p_id, jsonb_build_object('kind', t.kind, 'values', d->'values',
-      'files', (select jsonb_agg(x->>'name') from jsonb_array_elements(d->'files') x)));
+      'files', (select jsonb_agg(x->>'mark') from jsonb_array_elements(d->'files') x)));
   end if;
   return jsonb_build_object('committed', v_commit, 'task', p_id, 'kind', t.kind, 'effect', v_effect);
+end $$;
+
+-- ---------------------------------------------------------------- who else
+
+-- Everybody who holds a valid token of ROLE, for the unit.
+create function people_of_role(p_role person_role, p_unit bigint) returns setof bigint language sql stable as $$
+  select distinct t.person_id from api_tokens t
+  where t.role = p_role and t.revoked_at is null and t.expires_at > now() and in_scope(p_unit, t.unit_id)
+$$;
+
+-- The person with this login, or a refusal.
+create function person_named(p_login text) returns bigint language plpgsql stable as $$
+declare v_id bigint;
+begin
+  select id into v_id from people where login = p_login;
+  if v_id is null then
+    raise exception 'there is nobody with the login %', coalesce(p_login, '(none)') using errcode = 'P0001';
+  end if;
+  return v_id;
+end $$;
+
+-- The legal entities, of those that PERSON handles certificates or open tasks for, that OTHER is not authorised for.
+create function entities_not_covered(p_person bigint, p_other bigint, p_until date) returns text language sql stable as $$
+  select string_agg(e.name || ' (' || e.uscc || ')', ', ' order by e.id) from legal_entities e
+  where not is_authorised(p_other, e.id, p_until) and (
+    exists (select from certificate_sets s where s.legal_entity_id = e.id and s.handler_id = p_person)
+    or exists (select from task_items k where k.legal_entity_id = e.id and k.state = 'open' and k.role = 'handler' and k.assignee_id = p_person)
+    or exists (select from renewals r join certificate_sets s on s.id = r.set_id join renewal_states v on v.state = r.state
+               where s.legal_entity_id = e.id and r.handler_id = p_person and not v.final))
+$$;
+
+-- Give one open task to somebody: an authorised handler for a handler's, else somebody with the task's role.
+create function task_assign(p jsonb, p_id bigint, d jsonb) returns jsonb language plpgsql as $$
+declare t task_items; v_to bigint := person_named(d->>'to');
+begin
+  perform from tasks where id = p_id for update;
+  select * into t from task_items where id = p_id;
+  if not found or not in_scope(coalesce(t.set_unit_id, t.workstation_unit_id), (p->>'unit')::bigint) then
+    raise exception 'there is no task %', p_id using errcode = 'XQ404';
+  elsif t.state <> 'open' then
+    raise exception 'task % is closed already', p_id using errcode = 'XQ409';
+  elsif t.role = 'handler' and t.legal_entity_id is not null and not is_authorised(v_to, t.legal_entity_id, office_day()) then
+    raise exception '% has no valid 授权委托书 for the legal entity of %: record it with xuqi token create --legal-entity --authorised-until',
+      d->>'to', t.holder using errcode = 'XQ403';
+  elsif t.role <> 'handler' and not exists (
+      select from people_of_role(t.role, coalesce(t.set_unit_id, t.workstation_unit_id)) o where o = v_to) then
+    raise exception '% has no valid token with the role % for this unit', d->>'to', t.role using errcode = 'XQ403';
+  end if;
+  if commits(d) then
+    update tasks set assignee_id = v_to, assigned_by = (p->>'person')::bigint where id = p_id;
+    if t.renewal_id is not null then
+      insert into journal (renewal_id, event, by, text)
+      values (t.renewal_id, 'task_assigned', p->>'login', t.kind || ': from ' || t.owner || ' to ' || (d->>'to'));
+    end if;
+    perform audit_add(p->>'login', 'task.assigned', 'task:' || p_id,
+      jsonb_build_object('kind', t.kind, 'from', t.owner, 'to', d->>'to'));
+  end if;
+  return jsonb_build_object('committed', commits(d), 'task', p_id, 'kind', t.kind, 'from', t.owner, 'to', d->>'to');
+end $$;
+
+-- Leave of LOGIN, with the deputy who sees and does the tasks meanwhile; d.end calls it off.
+create function handler_leave(p jsonb, p_login text, d jsonb) returns jsonb language plpgsql as $$
+declare v_person bigint := person_named(p_login); v_deputy bigint; v_missing text; v_id bigint;
+begin
+  if v_person <> (p->>'person')::bigint and not (p->>'role' in ('operator', 'admin') and p->>'unit' is null) then
+    raise exception 'the leave of % is set by that person, or an operator or admin of every unit', p_login using errcode = 'XQ403';
+  end if;
+  if d->>'end' = 'true' then
+    update leaves set ended_at = now() where person_id = v_person and ended_at is null and until_on >= office_day();
+    perform audit_add(p->>'login', 'handler.leave_ended', 'person:' || v_person, '{}');
+    return jsonb_build_object('login', p_login, 'ended', true, 'tasks', 0);
+  end if;
+  v_deputy := person_named(d->>'deputy');
+  if d->>'from' is null or d->>'until' is null then
+    raise exception 'a leave wants its first and last day: --from 2026-12-01 --until 2026-12-05' using errcode = 'P0001';
+  end if;
+  v_missing := entities_not_covered(v_person, v_deputy, (d->>'until')::date);
+  if v_missing is not null then
+    raise exception '% has no 授权委托书 until % for %: record it with xuqi token create --legal-entity --authorised-until',
+      d->>'deputy', d->>'until', v_missing using errcode = 'XQ403';
+  end if;
+  update leaves set ended_at = now() where person_id = v_person and ended_at is null
+    and from_on <= (d->>'until')::date and until_on >= (d->>'from')::date;
+  insert into leaves (person_id, deputy_id, from_on, until_on, set_by)
+  values (v_person, v_deputy, (d->>'from')::date, (d->>'until')::date, (p->>'person')::bigint) returning id into v_id;
+  perform audit_add(p->>'login', 'handler.leave', 'person:' || v_person, jsonb_build_object('leave', v_id, 'from', d->>'from',
+    'until', d->>'until', 'deputy', d->>'deputy'));
+  return jsonb_build_object('login', p_login, 'ended', false, 'from', d->>'from', 'until', d->>'until', 'deputy', d->>'deputy',
+    'tasks', (select count(*) from tasks where assignee_id = v_person and state = 'open'));
+end $$;
+
+-- ---------------------------------------------------------------- one handler follows another
+
+-- Renewals of PERSON that are under way: whose WeChat they are bound to and which of the CA's messages only PERSON's
+-- mobile gets, as far as the state tells.
+create function handler_renewals(p_person bigint) returns table (renewal bigint, holder text, service text, state text, bound boolean,
+  reviewed boolean) language sql stable as $$
+  select r.id, s.holder, s.service, r.state, (r.facts->>'certificate_id') is not null or exists (
+      select from journal j where j.renewal_id = r.id and j.event = 'binding_confirmed'),
+    r.state in ('paid', 'in_review', 'correction', 'approved', 'refunding')
+  from renewals r join certificate_sets s on s.id = r.set_id join renewal_states v on v.state = r.state
+  where coalesce(r.handler_id, s.handler_id) = p_person and not v.final order by r.id
+$$;
+
+create function handler_transfer_report(p_from bigint, p_to bigint) returns jsonb language sql stable as $$
+  select jsonb_build_object(
+    'tasks', (select coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'kind', k.kind, 'title', k.title, 'holder', k.holder, 'due_at', k.due_at) order by k.id), '[]')
+      from task_items k where k.state = 'open' and k.assignee_id = p_from),
+    'renewals', (select coalesce(jsonb_agg(jsonb_build_object('renewal', renewal, 'holder', holder, 'service', service, 'state', state) order by renewal), '[]')
+      from handler_renewals(p_from)),
+    'certificates', (select count(*) from certificate_sets where handler_id = p_from),
+    'bindings', (select coalesce(jsonb_agg(jsonb_build_object('renewal', renewal, 'holder', holder, 'state', state, 'remedy',
+        'bound to the WeChat of the earlier handler: where the CA binds per account, bind it anew with the new handler''s phone') order by renewal), '[]')
+      from handler_renewals(p_from) where bound),
+    'reviews', (select coalesce(jsonb_agg(jsonb_build_object('renewal', renewal, 'holder', holder, 'state', state, 'remedy',
+        'the CA sends its SMS to the earlier handler''s mobile: tell the CA the new one; meanwhile the CA is asked without SMS') order by renewal), '[]')
+      from handler_renewals(p_from) where reviewed),
+    'policies', (select coalesce(jsonb_agg(distinct c.policy_name), '[]') from campaigns c
+      where c.policy->>'handler' = (select login from people where id = p_from)))
+$$;
+
+-- Everything that waits for A waits for B from now on: open tasks, renewals under way, certificates to come.  What
+-- is bound to A's WeChat becomes a task for B.
+create function handler_transfer(p jsonb, p_login text, d jsonb) returns jsonb language plpgsql as $$
+declare v_from bigint := person_named(p_login); v_to bigint := person_named(d->>'to'); v_missing text; v_report jsonb; v_one jsonb;
+begin
+  perform must_be_in_scope(p, null, 'the transfer of a handler');
+  if v_from = v_to then
+    raise exception 'a transfer is from one person to another' using errcode = 'P0001';
+  end if;
+  v_missing := entities_not_covered(v_from, v_to, office_day());
+  if v_missing is not null then
+    raise exception '% has no valid 授权委托书 for %: record it with xuqi token create --legal-entity --authorised-until',
+      d->>'to', v_missing using errcode = 'XQ403';
+  end if;
+  v_report := handler_transfer_report(v_from, v_to);
+  if commits(d) then
+    update tasks set assignee_id = v_to, assigned_by = (p->>'person')::bigint where assignee_id = v_from and state = 'open';
+    insert into journal (renewal_id, event, by, text)
+      select (r->>'renewal')::bigint, 'handler_transferred', p->>'login', 'from ' || p_login || ' to ' || (d->>'to')
+      from jsonb_array_elements(v_report->'renewals') r;
+    update renewals r set handler_id = v_to from certificate_sets s, renewal_states v
+      where s.id = r.set_id and v.state = r.state and not v.final and coalesce(r.handler_id, s.handler_id) = v_from;
+    update certificate_sets set handler_id = v_to where handler_id = v_from;
+    for v_one in select jsonb_array_elements(v_report->'bindings') loop
+      perform task_open((v_one->>'renewal')::bigint, jsonb_build_object('kind', 'rebind', 'role', 'handler', 'assignee', v_to,
+        'title', '绑定: bind a taken-over certificate to your own WeChat', 'instruction',
+        'This certificate is bound to the WeChat of ' || p_login || '. Unbind it there (解绑) or ask ' || p_login ||
+        ' to; bind it with your own phone if the CA asks who you are, then finish this task with bound=yes.',
+        'if_ignored', 'The CA''s messages and pages stay with ' || p_login || '.', 'needs', '["bound"]'::jsonb,
+        'values', jsonb_build_object('holder', v_one->>'holder')));
+    end loop;
+    perform renewals_wake(array(select (r->>'renewal')::bigint from jsonb_array_elements(v_report->'renewals') r));
+    perform audit_add(p->>'login', 'handler.transferred', 'person:' || v_from, jsonb_build_object('to', d->>'to', 'report', v_report));
+  end if;
+  return v_report || jsonb_build_object('committed', commits(d), 'from', p_login, 'to', d->>'to');
+end $$;
+
+-- ---------------------------------------------------------------- deadlines
+
+create table advice ( -- what xuqid noticed about itself, for the doctor; gone when it is over
+  area   text primary key,
+  level  text not null constraint advice_level check (level in ('warn', 'fail')),
+  text   text not null,
+  remedy text not null,
+  since  timestamptz not null default now()
+);
+create function advise(p_area text, p_level text, p_text text, p_remedy text) returns void language sql as $$
+  delete from advice where area = p_area and p_text is null;
+  insert into advice (area, level, text, remedy) select p_area, p_level, p_text, p_remedy where p_text is not null
+  on conflict (area) do update set level = excluded.level, text = excluded.text, remedy = excluded.remedy;
+$$;
+
+create table task_escalations ( -- who was told that a task was not done in time
+  id        bigint generated always as identity primary key,
+  task_id   bigint not null references tasks,
+  level     int not null, -- 1: the deputy · 2: the role that follows · 3: the admins
+  person_id bigint not null references people,
+  at        timestamptz not null default now(),
+  constraint task_escalations_once unique (task_id, level, person_id)
+);
+create index task_escalations_by_person on task_escalations (person_id, task_id);
+
+-- A task that came without a deadline gets one at once.
+create function tasks_tell() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('xuqi_tasks', '');
+  return null;
+end $$;
+create trigger tasks_without_deadline after insert on tasks for each row when (new.due_at is null) execute function tasks_tell();
+
+-- Tell somebody else of a task that is not done: the deputy, then the people of the role that follows, then the admins.
+-- Nobody is skipped over in silence: a level without people passes on to the next.
+create function task_escalate(p_task bigint, p_tell_role person_role) returns void language plpgsql as $$
+declare t task_items; v_level int; v_told text;
+begin
+  select * into t from task_items where id = p_task;
+  v_level := t.escalations;
+  while v_told is null and v_level < 3 loop
+    v_level := v_level + 1;
+    with told as (
+      insert into task_escalations (task_id, level, person_id)
+      select p_task, v_level, o.person from (
+        select standing_deputy(t.assignee_id) as person where v_level = 1
+        union select x from people_of_role(p_tell_role, coalesce(t.set_unit_id, t.workstation_unit_id)) x where v_level = 2
+        union select x from people_of_role('admin', coalesce(t.set_unit_id, t.workstation_unit_id)) x where v_level = 3) o
+      where o.person is not null and o.person is distinct from t.assignee_id
+      on conflict do nothing returning person_id)
+    select string_agg(m.login, ', ' order by m.login) into v_told from told join people m on m.id = told.person_id;
+  end loop;
+  update tasks set escalations = v_level where id = p_task;
+  if t.renewal_id is not null then
+    insert into journal (renewal_id, event, by, text) values (t.renewal_id, 'task_escalated', 'xuqid',
+      t.kind || ': ' || t.owner || ' has not done it; told: ' || coalesce(v_told, 'nobody is left to tell'));
+  end if;
+  perform audit_add('xuqid', 'task.escalated', 'task:' || p_task, jsonb_build_object('kind', t.kind, 'level', v_level, 'told', v_told));
+end $$;
+
+-- Deadlines as the calendar gave them: [{id, due_at, escalate_at, escalations, tell_role}]; escalations is what was
+-- read, so that two workers tell once.
+create function tasks_tend(p_list jsonb) returns bigint language plpgsql as $$
+declare e record; v_count bigint := 0;
+begin
+  for e in
+    select k.id, k.escalate_at <= now() and k.escalations < 3 as late, x.tell_role, x.due_at, x.escalate_at
+    from jsonb_to_recordset(p_list) as x(id bigint, due_at timestamptz, escalate_at timestamptz, escalations int, tell_role person_role)
+    join tasks k on k.id = x.id and k.state = 'open' and k.escalations = x.escalations order by k.id for update of k
+  loop
+    if e.late then
+      perform task_escalate(e.id, e.tell_role);
+    end if;
+    update tasks set due_at = coalesce(due_at, e.due_at), escalate_at = case when escalations >= 3 then 'infinity' else e.escalate_at end
+      where id = e.id;
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
 end $$;

@@ -32,6 +32,7 @@ const struct noun nouns[] = {
 	{ "campaign", "a plan that is approved and run", NULL },
 	{ "renewal", "the life of each renewal (续期)", NULL },
 	{ "task", "what waits for a person", NULL },
+	{ "handler", "who acts for a legal entity (经办人): leave, deputies, succession", "list" },
 	{ "payment", "payment orders for the bank", NULL },
 	{ "statement", "bank statements", NULL },
 	{ "match", "which transfer pays which renewal", NULL },
@@ -99,7 +100,8 @@ static const struct field renewal_show[] = {
 
 static const struct field task_list[] = {
 	{ "--kind", "KIND", FIELD_QUERY, 0, "kind", "bind, agreement, attachment, intent, insert_token, pin, finance_match, …" },
-	{ "--mine", NULL, FIELD_QUERY_FLAG, 0, "mine", "only those for you" },
+	{ "--mine", NULL, FIELD_QUERY_FLAG, 0, "mine", "only those for you, or for whom you stand in" },
+	{ "--overdue", NULL, FIELD_QUERY_FLAG, 0, "overdue", "only those whose deadline has passed" },
 	{ "--state", "open|done|all", FIELD_QUERY, 0, "state", "open if not given" },
 };
 
@@ -107,6 +109,28 @@ static const struct field task_done[] = {
 	{ "ID", "ID", FIELD_PATH, 0, NULL, "the task's id" },
 	{ "--set", "KEY=VALUE", FIELD_BODY_PAIR, FIELD_REPEATS, "values", "a value that the task needs (task show)" },
 	{ "--attach", "FILE", FIELD_ATTACH, FIELD_REPEATS, "files", "a file that the task needs" },
+};
+
+static const struct field task_assign[] = {
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the task's id" },
+	{ "LOGIN", "LOGIN", FIELD_BODY, 0, "to", "who does it from now on" },
+};
+
+static const struct field handler_leave[] = {
+	{ "LOGIN", "LOGIN", FIELD_PATH, 0, NULL, "who is away" },
+	{ "--from", "DATE", FIELD_BODY, FIELD_REQUIRED, "from", "the first day, such as 2026-12-01" },
+	{ "--until", "DATE", FIELD_BODY, FIELD_REQUIRED, "until", "the last day" },
+	{ "--deputy", "LOGIN", FIELD_BODY, FIELD_REQUIRED, "deputy", "who stands in: sees the QR codes and does the tasks" },
+};
+
+static const struct field handler_back[] = {
+	{ "LOGIN", "LOGIN", FIELD_PATH, 0, NULL, "who is back" },
+	{ "end", "true", FIELD_BODY_FIXED, 0, "end", NULL },
+};
+
+static const struct field handler_transfer[] = {
+	{ "FROM", "LOGIN", FIELD_PATH, 0, NULL, "whose work it was" },
+	{ "TO", "LOGIN", FIELD_BODY, 0, "to", "whose it is from now on" },
 };
 
 static const struct field payment_list[] = {
@@ -189,6 +213,12 @@ static const char cert_import_detail[] =
 static const char run_detail[] =
 	"Nothing is filed, paid or written before its gate is approved by someone else than the\n"
 	"campaign's creator.  The dry run says what would start and which approvals are missing.";
+
+static const char transfer_detail[] =
+	"The dry run is the report: open tasks, renewals under way, certificates to come, which\n"
+	"bindings stand under the earlier handler's WeChat, which reviews depend on the SMS to the\n"
+	"earlier handler's mobile, and which policies name the earlier handler.  The successor needs\n"
+	"a valid 授权委托书 for every legal entity concerned (xuqi token create).";
 
 static const char export_detail[] =
 	"Writes one file for the bank with every payment order that is not in a file yet.  Nobody\n"
@@ -300,7 +330,7 @@ const struct command commands[] = {
 		.roles = ANYONE,
 		.summary = "list what waits for people",
 		.columns =
-			"id kind title holder role assignee workstation token_label due_at state",
+			"id kind title holder role assignee deputy workstation token_label due_at overdue state",
 		.flags = COMMAND_LIST,
 		FIELDS(task_list) },
 	{ .noun = "task",
@@ -318,6 +348,45 @@ const struct command commands[] = {
 		.summary = "say that a task is done",
 		.flags = COMMAND_COMMIT,
 		FIELDS(task_done) },
+	{ .noun = "task",
+		.verb = "assign",
+		.method = "POST",
+		.path = "/v1/tasks/:id/assign",
+		.roles = "operator, admin",
+		.summary = "give an open task to somebody",
+		.flags = COMMAND_COMMIT,
+		FIELDS(task_assign) },
+	{ .noun = "handler",
+		.verb = "list",
+		.method = "GET",
+		.path = "/v1/handlers",
+		.roles = "operator, handler, auditor, admin",
+		.summary = "list handlers with their authorisations, leave and deputies",
+		.columns = "id login name authorised_for leave_from leave_until deputy open_tasks",
+		.flags = COMMAND_LIST },
+	{ .noun = "handler",
+		.verb = "leave",
+		.method = "POST",
+		.path = "/v1/handlers/:id/leave",
+		.roles = "operator, admin, or the handler",
+		.summary = "say when somebody is away and who stands in",
+		FIELDS(handler_leave) },
+	{ .noun = "handler",
+		.verb = "back",
+		.method = "POST",
+		.path = "/v1/handlers/:id/leave",
+		.roles = "operator, admin, or the handler",
+		.summary = "call off somebody's leave",
+		FIELDS(handler_back) },
+	{ .noun = "handler",
+		.verb = "transfer",
+		.method = "POST",
+		.path = "/v1/handlers/:id/transfer",
+		.roles = "operator, admin",
+		.summary = "let another handler take over everything",
+		.detail = transfer_detail,
+		.flags = COMMAND_COMMIT,
+		FIELDS(handler_transfer) },
 	{ .noun = "payment",
 		.verb = "list",
 		.method = "GET",

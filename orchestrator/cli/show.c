@@ -239,6 +239,12 @@ static bool is_first(const char *key)
 
 static void add_lines(struct grid *grid, json_t *object, const char *prefix, int depth);
 
+/* The exact values of a task: each on a line of its own, to be copied as it stands. */
+static bool are_values(const char *key, json_t *member)
+{
+	return text_equal(key, "values") && json_is_object(member);
+}
+
 /* Null members and long ones are left out here. */
 static void add_line(
 	struct grid *grid, const char *prefix, const char *key, json_t *member, int depth)
@@ -248,6 +254,8 @@ static void add_line(
 	text_init(&name, LABEL_MAX);
 	text_init(&value, VALUE_TEXT_MAX);
 	label(&name, prefix, key);
+	if (are_values(key, member))
+		return;
 	if (json_is_object(member) && depth < NESTING_MAX) {
 		add_lines(grid, member, name.data, depth + 1);
 	} else if (member != NULL && !json_is_null(member) && !is_block(member)) {
@@ -339,6 +347,26 @@ static void add_block(struct text *out, const char *key, json_t *value, const ch
 		show_list(out, value, names);
 }
 
+static void add_values(struct text *out, json_t *values)
+{
+	json_t *member;
+	const char *key;
+	TEXT line;
+
+	text_init(&line, VALUE_TEXT_MAX);
+	if (json_object_size(values) > 0)
+		text_add(out, "\nVALUES, each line as it is to be typed\n");
+	json_object_foreach(values, key, member)
+	{
+		label(&line, "", key);
+		text_addf(out, "%s:\n", line.data);
+		text_clear(&line);
+		show_value(&line, "", member);
+		grid_clean(out, line.data);
+		text_add(out, "\n");
+	}
+}
+
 static void add_blocks(struct text *out, json_t *object, const char *columns, int depth)
 {
 	json_t *member;
@@ -346,7 +374,9 @@ static void add_blocks(struct text *out, json_t *object, const char *columns, in
 
 	json_object_foreach(object, key, member)
 	{
-		if (json_is_object(member) && depth < NESTING_MAX)
+		if (are_values(key, member))
+			add_values(out, member);
+		else if (json_is_object(member) && depth < NESTING_MAX)
 			add_blocks(out, member, columns, depth + 1);
 		else if (is_block(member))
 			add_block(out, key, member, columns);

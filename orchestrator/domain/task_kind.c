@@ -123,12 +123,6 @@ static void put_if_absent(json_t *task, const char *key, const char *text)
 		json_put_text(task, key, text);
 }
 
-int64_t task_kind_tell_at(const struct task_kind *kind, const struct calendar *calendar,
-	int64_t due_at, int64_t count)
-{
-	return calendar_due(calendar, due_at, kind->escalate_days * (count + 1)).at;
-}
-
 void task_kind_complete(json_t *task, const struct calendar *calendar, int64_t now)
 {
 	const struct task_kind *kind = task_kind_find(json_peek_text(task, "kind"));
@@ -141,6 +135,6 @@ void task_kind_complete(json_t *task, const struct calendar *calendar, int64_t n
 		put_instant(task, "due_at", due_at);
 		(void)json_object_set_new(task, "due_is_usual", json_true());
 	}
-	put_instant(task, "escalate_at", task_kind_tell_at(kind, calendar, due_at, 0));
+	put_instant(task, "escalate_at", calendar_due(calendar, due_at, kind->escalate_days).at);
 	make_copy_safe(json_object_get(task, "values"));
 }

@@ -30,10 +30,6 @@ const struct task_kind *task_kind_find(const char *word);
  * texts in `values` become copy-safe (task_copy_safe), but for `statement`, whose bytes are under a digest. */
 void task_kind_complete(json_t *task, const struct calendar *calendar, int64_t now);
 
-/* When a task that was due at DUE_AT, and told of COUNT times, is told of again. */
-int64_t task_kind_tell_at(const struct task_kind *kind, const struct calendar *calendar,
-	int64_t due_at, int64_t count);
-
 /* TEXT on the heap as it may be pasted into a form: no control, zero-width or direction marks, no byte order mark,
  * every run of white space (also no-break and ideographic) one blank, none at the ends.  What is not UTF-8 is
  * dropped. */

@@ -63,16 +63,14 @@ struct calendar *office_calendar_read(const char *dir, const char *override, str
 	return take(calendar);
 }
 
-void office_calendar_warn(const struct calendar *calendar, int64_t now)
+char *office_calendar_gap(const struct calendar *calendar, int64_t now)
 {
 	int64_t soon = now + WARN_DAYS * CLOCK_DAY;
 	char text[CLOCK_TEXT];
 
 	if (calendar_knows(calendar, now) && calendar_knows(calendar, soon))
-		return;
+		return NULL;
 	clock_format(text, calendar_knows(calendar, now) ? soon : now);
-	text[4] = '\0'; /* the year */
-	log_warn("calendar.unknown_year", LOG_TEXT("year", text),
-		LOG_TEXT("text",
-			"no notice of this year's holidays: Monday to Friday count as worked; put CN-YYYY.yaml into calendar.dir"));
+	return text_dupf(
+		"the holidays of %.4s are not known: Monday to Friday count as worked", text);
 }

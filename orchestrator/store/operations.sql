@@ -46,6 +46,8 @@ found as (
   union all
   select 1, 'fail', 'ca', 'the CA has not answered yet', 'Check gateway.* in the settings and the log', null where not exists (select from ca_facts)
   union all
+  select case v.level when 'fail' then 1 else 2 end, v.level, v.area, v.text, v.remedy, null from advice v
+  union all
   select 2, 'warn', 'hold', 'effects are held: ' || h.reason, 'xuqi hold release ' || h.id || ' (two people)', null from holds h where h.released_at is null
   union all
   select 1, 'fail', 'expiry', format('%s (%s) expired on %s and is not renewed', c.holder, c.service, c.not_after::date), 'xuqi plan', c.renewal

@@ -169,9 +169,28 @@ static int use_locale(void **state)
 	return 0;
 }
 
+static void the_values_of_a_task_stand_alone_on_their_lines(void **state)
+{
+	JSON *task = json_of(
+		"{\"id\":7,\"values\":{\"payer_account\":\"6222 0000\",\"holder\":\"某某有限公司\"},"
+		"\"title\":\"x\"}");
+	TEXT out;
+
+	(void)state;
+	text_init(&out, SHOW_BYTES_MAX);
+	show_object(&out, task, NULL);
+	assert_string_equal(out.data,
+		"id     7\n"
+		"title  x\n"
+		"\nVALUES, each line as it is to be typed\n"
+		"payer account:\n6222 0000\n"
+		"holder:\n某某有限公司\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_values_of_a_task_stand_alone_on_their_lines),
 		cmocka_unit_test(chinese_characters_take_two_places),
 		cmocka_unit_test(widths_need_no_locale_in_the_environment),
 		cmocka_unit_test(columns_stand_straight_whatever_the_script),
