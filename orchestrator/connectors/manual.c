@@ -29,6 +29,8 @@ const struct connector_traits manual_traits = {
 		[CONNECTOR_REMIT] = { true, true, true, true },
 		[CONNECTOR_PAY_STATUS] = { true, false, false, false },
 		[CONNECTOR_STATUS] = { true, false, false, false },
+		[CONNECTOR_RESUBMIT] = { true, true, false, true },
+		[CONNECTOR_REFUND] = { true, false, false, false },
 		[CONNECTOR_ISSUANCE] = { true, false, false, false },
 		[CONNECTOR_INVOICE] = { true, false, false, false },
 	},
@@ -50,6 +52,8 @@ static void (*const readers[CONNECTOR_OP_COUNT])(struct desk *desk) = {
 	[CONNECTOR_REMIT] = manual_read_remit,
 	[CONNECTOR_PAY_STATUS] = manual_read_pay_status,
 	[CONNECTOR_STATUS] = manual_read_status,
+	[CONNECTOR_RESUBMIT] = manual_read_resubmit,
+	[CONNECTOR_REFUND] = manual_read_refund,
 	[CONNECTOR_ISSUANCE] = manual_read_issuance,
 	[CONNECTOR_INVOICE] = manual_read_invoice,
 };

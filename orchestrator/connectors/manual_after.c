@@ -14,11 +14,19 @@ static const char *const review_words[][2] = {
 	{ "rejected", "rejected" },
 };
 
-/* A card per round: the correction that a person finished makes the last result old. */
+/* When the last correction ended, by whichever card: it makes an earlier result old. */
+static const char *corrected_at(const struct desk *desk)
+{
+	const char *task = desk_closed_at(desk, "correction"),
+		   *card = desk_closed_at(desk, correct_card.kind);
+
+	return strcmp(task, card) > 0 ? task : card;
+}
+
+/* A card per round of the review. */
 static void read_review(struct desk *desk)
 {
-	const json_t *answer =
-		desk_decided(desk, &review_card, desk_closed_at(desk, "correction"), "not_yet");
+	const json_t *answer = desk_decided(desk, &review_card, corrected_at(desk), "not_yet");
 
 	for (size_t i = 0; answer != NULL && i < COUNT_OF(review_words); i++)
 		if (answer_is(answer, review_words[i][0]))
@@ -50,20 +58,27 @@ static const char *standing(const struct desk *desk, const char *state)
 void manual_read_status(struct desk *desk)
 {
 	const char *state = desk_text(desk, "state");
-	const json_t *corrected = desk_at(desk, "tasks.correction");
 
 	if (text_equal(state, "in_review"))
 		read_review(desk);
 	else if (text_equal(state, "correction"))
 		desk_done(desk,
 			json_pack("{s:s?, s:s}", "id", desk->call->id, "state",
-				text_equal(json_peek_text(corrected, "state"), "done")
+				strcmp(corrected_at(desk), desk_closed_at(desk, review_card.kind)) >
+						0
 					? "in_review"
 					: "correction_required"));
 	else
 		desk_done(desk,
 			json_pack("{s:s?, s:s}", "id", desk->call->id, "state",
 				standing(desk, state)));
+}
+
+void manual_read_resubmit(struct desk *desk)
+{
+	if (desk_answered(desk, &correct_card, desk->call->ref) != NULL)
+		desk_done(
+			desk, json_pack("{s:s?, s:s}", "id", desk->call->id, "state", "in_review"));
 }
 
 /* ---- 撤回, 证书更新, 发票 ---- */
@@ -88,24 +103,28 @@ void manual_read_issuance(struct desk *desk)
 	desk_ask(desk, &install_card, "install", json_peek_text(desk->call->body, "differs"));
 }
 
-static const char *format_of(const char *name)
+/* xml, ofd or pdf, by the file's media type. */
+static const char *format_of(const char *media_type)
 {
-	const char *point = name != NULL ? strrchr(name, '.') : NULL;
+	static const char *const formats[] = { "xml", "ofd", "pdf" };
 
-	return point != NULL ? point + 1 : "";
+	for (size_t i = 0; media_type != NULL && i < COUNT_OF(formats); i++)
+		if (strstr(media_type, formats[i]) != NULL)
+			return formats[i];
+	return "bin";
 }
 
-/* The file stays where the person's answer put it: the document names it by its id. */
+/* The files that the person attached; the body carries them, each {name, sha256, data_b64}. */
 static json_t *documents_of(const struct desk *desk)
 {
-	const json_t *file, *files = json_object_get(desk_task(desk, &invoice_card), "files");
+	const json_t *file, *files = json_object_get(desk->call->body, "files");
 	json_t *documents = json_array();
 	size_t i;
 
 	json_array_foreach(files, i, file)(void) json_array_append_new(documents,
-		json_pack("{s:s?, s:s?, s:s}", "file", json_peek_text(file, "id"), "sha256",
-			json_peek_text(file, "sha256"), "format",
-			format_of(json_peek_text(file, "name"))));
+		json_pack("{s:s?, s:s?, s:s}", "data_b64", json_peek_text(file, "data_b64"),
+			"sha256", json_peek_text(file, "sha256"), "format",
+			format_of(json_peek_text(file, "media_type"))));
 	return documents;
 }
 
@@ -138,8 +157,7 @@ void manual_read_refund(struct desk *desk)
 	(void)card_yuan(&fen, json_peek_text(answer, "refunded"));
 	desk_done(desk,
 		json_pack("{s:s, s:I, s:s?, s:s?}", "state",
-			answer_is(answer, "refunded") ? "refunded" : "refund_abnormal",
-			"amount_fen", (json_int_t)fen, "refunded_on",
-			json_peek_text(answer, "refunded_on"), "reason",
-			json_peek_text(answer, "reason")));
+			answer_is(answer, "refunded") ? "success" : "abnormal", "amount_fen",
+			(json_int_t)fen, "refunded_on", json_peek_text(answer, "refunded_on"),
+			"reason", json_peek_text(answer, "reason")));
 }

@@ -183,9 +183,7 @@ void manual_read_pay_status(struct desk *desk)
 		: &apply_card;
 	const json_t *answer = desk_answer(desk, last);
 
-	if (text_equal(desk_text(desk, "state"), "refunding"))
-		manual_read_refund(desk);
-	else if (answer != NULL)
+	if (answer != NULL)
 		desk_done(desk, verdict_of(answer));
 	else
 		outcome_set(desk->out, OUTCOME_PENDING, "NO_SITTING", "nothing is declared yet");

@@ -121,6 +121,20 @@ const struct manual_card review_card = {
 		{ "fix_by", "更正截止日期", NULL, "correction", "date" } },
 };
 
+const struct manual_card correct_card = {
+	.kind = "correct_at_ca", .role = "handler", .title = "更正: correct the application at the CA and submit it again",
+	.steps =
+		"1. 在手机打开“网证通 CA”微信服务号，打开 application 所示的申请。\n"
+		"2. 只更正审核所指出的内容（见 reasons），其余不动；已付款项保留，不得再次汇款，不得另行申请。\n"
+		"3. 于 fix_by 之前重新提交: resubmitted。",
+	.english = "Open the same application, correct only what the review names, submit it again before the date. Never apply or pay again.",
+	.if_ignored = "The application lapses; its fee is paid.",
+	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE,
+		{ "reasons", "审核意见", "tasks.review.answer.reasons", FORM_TEXT },
+		{ "fix_by", "更正截止日期", "tasks.review.answer.fix_by", FORM_TEXT } },
+	.asks = { { "result", "结果", "resubmitted|not_done", NULL, NULL } },
+};
+
 const struct manual_card install_card = {
 	.kind = "install_by_person", .role = "operator", .title = "安装证书: install the new certificate in the CA's client",
 	.steps =

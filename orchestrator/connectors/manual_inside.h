@@ -40,8 +40,8 @@ struct manual_card {
 	struct card_ask asks[CARD_ASKS_MAX];
 };
 
-extern const struct manual_card bind_card, apply_card, remit_card, review_card, install_card,
-	invoice_card, withdraw_card, refund_card;
+extern const struct manual_card bind_card, apply_card, remit_card, review_card, correct_card,
+	install_card, invoice_card, withdraw_card, refund_card;
 
 /* One call at the desk. */
 struct desk {
@@ -115,6 +115,7 @@ void manual_read_step(struct desk *desk);
 void manual_read_remit(struct desk *desk);
 void manual_read_pay_status(struct desk *desk);
 void manual_read_status(struct desk *desk); /* manual_after.c */
+void manual_read_resubmit(struct desk *desk);
 void manual_read_withdraw(struct desk *desk);
 void manual_read_issuance(struct desk *desk);
 void manual_read_invoice(struct desk *desk);
