@@ -30,7 +30,7 @@ bool application_is_open(const json_t *application)
 	return true;
 }
 
-const json_t *application_open(const struct sim *sim, const char *set_id)
+json_t *application_open(const struct sim *sim, const char *set_id)
 {
 	const char *id;
 	json_t *application;
@@ -46,13 +46,19 @@ const json_t *application_open(const struct sim *sim, const char *set_id)
 
 void application_move(struct sim *sim, json_t *application, const char *state, int64_t now)
 {
-	json_put_text(application, "state", state);
+	bool moves = !application_is(application, state);
+	OWNED char *type = text_dupf("application.%s", state);
+
+	if (moves)
+		json_put_text(application, "state", state);
 	json_put_number(application, "seq", json_peek_number(application, "seq", 0) + 1);
 	json_put_number(application, "updated_at", now);
 	sim->changed = true;
+	if (moves)
+		notice_send(sim, now, type, application, application);
 }
 
-static bool has_required_attachments(const json_t *application)
+bool application_has_attachments(const json_t *application)
 {
 	JSON *types = meta_attachment_types();
 	json_t *type, *attachment;
@@ -71,10 +77,30 @@ static bool has_required_attachments(const json_t *application)
 	return true;
 }
 
+/* What a correction still lacks: the fields it names that were not filled in again. */
+static json_t *correction_required(const json_t *application)
+{
+	const json_t *correction = json_object_get(application, "correction");
+	const json_t *done = json_object_get(correction, "done");
+	json_t *words = json_array();
+	json_t *field;
+	size_t i;
+
+	json_array_foreach(json_object_get(correction, "fields"), i, field)
+	{
+		if (json_object_get(done, json_string_value(field)) == NULL)
+			json_array_append(words, field);
+	}
+	return words;
+}
+
 json_t *application_required(const json_t *application)
 {
-	json_t *words = json_array();
+	json_t *words;
 
+	if (application_is(application, "correction_required"))
+		return correction_required(application);
+	words = json_array();
 	if (!application_is(application, "draft"))
 		return words;
 	if (json_object_get(application, "agreement") == NULL)
@@ -82,7 +108,7 @@ json_t *application_required(const json_t *application)
 	if (json_object_get(application, "years") == NULL)
 		json_array_append_new(words, json_string("term"));
 	if (text_equal(json_peek_text(application, "kind"), "expired") &&
-		!has_required_attachments(application))
+		!application_has_attachments(application))
 		json_array_append_new(words, json_string("attachments"));
 	if (json_object_get(application, "intent") == NULL)
 		json_array_append_new(words, json_string("intent"));
@@ -94,7 +120,8 @@ static const char *next_step(const json_t *application, const json_t *required)
 	static const struct {
 		const char *state, *next;
 	} steps[] = { { "draft", "submit" }, { "payment_verifying", "remittance" },
-		{ "paid", "wait" }, { "in_review", "wait" }, { "approved", "install" },
+		{ "paid", "wait" }, { "in_review", "wait" }, { "blocked", "wait" },
+		{ "correction_required", "resubmit" }, { "approved", "install" },
 		{ "issued", "install" } };
 
 	if (json_array_size(required) > 0)
@@ -125,6 +152,25 @@ static void put_price(json_t *view, const json_t *application)
 		view, "quote_expires_at", json_peek_number(application, "quote_expires_at", 0));
 }
 
+/* What the review says, and what became of the money. */
+static void put_review(json_t *view, const json_t *application)
+{
+	static const char *const kept[] = { "rejected", "payment_id", "refund_ids", "paid_twice" };
+	const json_t *correction = json_object_get(application, "correction");
+
+	for (size_t i = 0; i < COUNT_OF(kept); i++) {
+		json_t *value = json_object_get(application, kept[i]);
+
+		if (value != NULL)
+			json_object_set_new(view, kept[i], json_deep_copy(value));
+	}
+	if (!application_is(application, "correction_required"))
+		return;
+	json_object_set_new(
+		view, "reasons", json_deep_copy(json_object_get(correction, "reasons")));
+	sim_put_instant(view, "fix_by", json_peek_number(correction, "fix_by", 0));
+}
+
 json_t *application_view(const json_t *application)
 {
 	static const char *const texts[] = { "id", "client_ref", "certificate_id", "kind",
@@ -140,8 +186,7 @@ json_t *application_view(const json_t *application)
 	put_price(view, application);
 	json_object_set_new(
 		view, "attachments", json_deep_copy(json_object_get(application, "attachments")));
-	if (json_peek_text(application, "payment_id") != NULL)
-		json_put_text(view, "payment_id", json_peek_text(application, "payment_id"));
+	put_review(view, application);
 	sim_put_instant(view, "created_at", json_peek_number(application, "created_at", 0));
 	sim_put_instant(view, "updated_at", json_peek_number(application, "updated_at", 0));
 	return view;
@@ -158,7 +203,15 @@ void call_reply_application(struct sim_call *call, int status, const json_t *app
 	call_reply(call, status, application_view(application));
 }
 
-json_t *call_application(struct sim_call *call, const char *state, const char *state2)
+void call_conflict(struct sim_call *call, const char *what, const char *state)
+{
+	json_put_text(call_problem(call, SIM_STATE_CONFLICT, "the %s is %s", what, state), "state",
+		state);
+}
+
+/* The application of the path, with a fresh If-Match; NULL after a problem.  What a person has
+ * opened on the CA's pages is not the contract's. */
+static json_t *call_named(struct sim_call *call)
 {
 	json_t *application = call_object(call, "applications");
 	const char *if_match = call->request->if_match;
@@ -168,16 +221,51 @@ json_t *call_application(struct sim_call *call, const char *state, const char *s
 		return NULL;
 	call->certificate = json_peek_text(application, "certificate_id");
 	call->client_ref = json_peek_text(application, "client_ref");
-	etag_of(etag, application);
-	if (if_match != NULL && !text_equal(if_match, etag)) {
-		(void)call_problem(call, SIM_STALE, "the application is at %s", etag);
+	if (json_is_true(json_object_get(application, "person")) != call->person) {
+		(void)call_problem(call, SIM_NOT_FOUND, "it belongs to another account");
 		return NULL;
 	}
-	if (application_is(application, state) ||
+	etag_of(etag, application);
+	if (if_match == NULL || text_equal(if_match, etag))
+		return application;
+	(void)call_problem(call, SIM_STALE, "the application is at %s", etag);
+	return NULL;
+}
+
+json_t *call_application(struct sim_call *call, const char *state, const char *state2)
+{
+	json_t *application = call_named(call);
+
+	if (application == NULL || application_is(application, state) ||
 		(state2 != NULL && application_is(application, state2)))
 		return application;
-	json_put_text(call_problem(call, SIM_STATE_CONFLICT, "the application is %s",
-			      state_of(application)),
+	call_conflict(call, "application", state_of(application));
+	return NULL;
+}
+
+static bool correction_names(const json_t *application, const char *field)
+{
+	const json_t *correction = json_object_get(application, "correction");
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(correction, "fields"), i, one)
+	{
+		if (text_equal(json_string_value(one), field))
+			return true;
+	}
+	return false;
+}
+
+json_t *call_application_to_fill(struct sim_call *call, const char *field)
+{
+	json_t *application = call_application(call, "draft", "correction_required");
+
+	if (application == NULL || application_is(application, "draft") ||
+		correction_names(application, field))
+		return application;
+	json_put_text(call_problem(call, SIM_STATE_CONFLICT,
+			      "%s is not among what may be corrected", field),
 		"state", state_of(application));
 	return NULL;
 }
@@ -195,12 +283,41 @@ static bool kind_fits(struct sim_call *call, const char *kind, const json_t *cer
 	return false;
 }
 
+/* Too early or too late, where the knobs set limits. */
+static bool is_in_window(struct sim_call *call, const json_t *certificate)
+{
+	struct sim_subject subject = { call, certificate, call->client_ref };
+	int64_t before = sim_knob_for(call->sim, "window_days", &subject) * CLOCK_DAY;
+	int64_t after = sim_knob_for(call->sim, "expired_max_days", &subject) * CLOCK_DAY;
+	int64_t not_after = json_peek_number(certificate, "not_after", 0);
+
+	if (before > 0 && call->now < not_after - before)
+		sim_put_instant(call_problem(call, SIM_NOT_IN_WINDOW, "not before renewable_from"),
+			"renewable_from", not_after - before);
+	else if (after > 0 && call->now > not_after + after)
+		(void)call_problem(call, SIM_EXPIRED_TOO_LONG, "apply for a new certificate");
+	else
+		return true;
+	return false;
+}
+
+/* The knob's expiry: from now on the CA's record says so. */
+static void expire(struct sim_call *call, json_t *certificate)
+{
+	struct sim_subject subject = { call, certificate, call->client_ref };
+
+	if (json_peek_number(certificate, "not_after", 0) > call->now &&
+		sim_knob_says(call->sim, "expire_between_list_and_apply", NULL, &subject))
+		json_put_number(certificate, "not_after", call->now - CLOCK_SECOND);
+}
+
 /* Is this client_ref, or the certificate's set, taken by an application?  A lenient simulator never
  * says so. */
 static bool is_taken(struct sim_call *call, const json_t *certificate)
 {
-	const json_t *known =
-		sim_find_by(call->sim, "applications", "client_ref", call->client_ref);
+	const json_t *known = call->person
+		? NULL
+		: sim_find_by(call->sim, "applications", "client_ref", call->client_ref);
 	const json_t *open = application_open(call->sim, json_peek_text(certificate, "set_id"));
 
 	if (sim_knob_flag(call->sim, "lenient"))
@@ -214,24 +331,48 @@ static bool is_taken(struct sim_call *call, const json_t *certificate)
 	return known != NULL || open != NULL;
 }
 
-/* The certificate to be renewed; NULL after a problem. */
-static const json_t *renewable_certificate(struct sim_call *call)
+bool certificate_is_alive(struct sim_call *call, const json_t *certificate)
 {
-	const json_t *certificate;
+	const char *status = json_peek_text(certificate, "status");
+
+	if (status == NULL)
+		return true;
+	(void)call_problem(call,
+		text_equal(status, "revoked") ? SIM_CERT_REVOKED : SIM_CERT_ON_HOLD,
+		"the certificate is %s", status);
+	return false;
+}
+
+/* The certificate to be renewed; NULL after a problem. */
+static json_t *renewable_certificate(struct sim_call *call)
+{
+	json_t *certificate;
 
 	if (!call_text(call, &call->certificate, call->body, "certificate_id"))
 		return NULL;
 	certificate = sim_find(call->sim, "certificates", call->certificate);
 	if (certificate == NULL)
 		(void)call_problem(call, SIM_CERT_UNKNOWN, "no certificate %s", call->certificate);
-	else if (!json_is_true(json_object_get(certificate, "bound")))
+	else if (!certificate_is_bound(call, certificate))
 		(void)call_problem(call, SIM_NOT_BOUND, "bind the certificate first");
 	else if (json_peek_text(certificate, "superseded_by") != NULL)
 		json_put_text(call_problem(call, SIM_STATE_CONFLICT, "renewed already"), "state",
 			"superseded");
-	else
+	else if (certificate_is_alive(call, certificate))
 		return certificate;
 	return NULL;
+}
+
+/* A number for people, as on NETCA's page. */
+static void put_number(struct sim *sim, json_t *application, int64_t now)
+{
+	char day[CLOCK_TEXT];
+	OWNED char *number = NULL;
+
+	clock_format(day, now);
+	number = text_dupf(
+		"%.4s%.2s%.2s%08d", day, day + 5, day + 8, (int)sim_random(sim, 100000000));
+	json_put_text(application, "application_no", number);
 }
 
 static json_t *application_new(struct sim_call *call, const char *kind, const json_t *certificate)
@@ -248,6 +389,9 @@ static json_t *application_new(struct sim_call *call, const char *kind, const js
 	json_put_text(application, "kind", kind);
 	json_put_number(application, "created_at", call->now);
 	json_object_set_new(application, "attachments", json_array());
+	json_object_set_new(application, "person", json_boolean(call->person));
+	if (call->person)
+		put_number(call->sim, application, call->now);
 	application_move(call->sim, application, "draft", call->now);
 	json_object_set_new(sim_table(call->sim, "applications"), id, application);
 	json_put_text(item, "id", id);
@@ -255,22 +399,26 @@ static json_t *application_new(struct sim_call *call, const char *kind, const js
 	json_put_text(item, "certificate", call->certificate);
 	json_put_text(item, "serial", json_peek_text(certificate, "serial"));
 	json_put_text(item, "kind", kind);
-	ledger_add(call->sim, "applications", item);
+	if (call->person) /* counted when it is submitted: a sitting leaves no draft */
+		json_decref(item);
+	else
+		ledger_add(call->sim, "applications", item);
 	return application;
 }
 
 void post_application(struct sim_call *call)
 {
-	const json_t *certificate;
 	const char *kind;
-	json_t *application;
+	json_t *certificate, *application;
 
-	if (!call_client_ref(call, &call->client_ref, call->body) ||
+	if ((!call->person && !call_client_ref(call, &call->client_ref, call->body)) ||
 		!call_text(call, &kind, call->body, "kind"))
 		return;
 	certificate = renewable_certificate(call);
-	if (certificate == NULL || is_taken(call, certificate) ||
-		!kind_fits(call, kind, certificate))
+	if (certificate == NULL || is_taken(call, certificate))
+		return;
+	expire(call, certificate);
+	if (!kind_fits(call, kind, certificate) || !is_in_window(call, certificate))
 		return;
 	application = application_new(call, kind, certificate);
 	call_effect(call);
@@ -299,7 +447,8 @@ void get_applications(struct sim_call *call)
 	items = json_array();
 	json_object_foreach(sim_table(call->sim, "applications"), id, application)
 	{
-		if (query_fits(call, "client_ref", application, "client_ref") &&
+		if (!json_is_true(json_object_get(application, "person")) &&
+			query_fits(call, "client_ref", application, "client_ref") &&
 			query_fits(call, "status", application, "state") &&
 			query_fits(call, "certificate_id", application, "certificate_id") &&
 			json_peek_number(application, "updated_at", 0) >= since)
@@ -310,19 +459,32 @@ void get_applications(struct sim_call *call)
 
 void get_application(struct sim_call *call)
 {
-	const json_t *application = call_object(call, "applications");
+	const json_t *application = call_named(call);
 
 	if (application != NULL)
 		call_reply_application(call, 200, application);
 }
 
+/* Until the new certificates are fetched an application can be withdrawn; what was paid comes back. */
 void post_withdraw(struct sim_call *call)
 {
-	json_t *application = call_application(call, "draft", "awaiting_payment");
+	static const char *const states[] = { "draft", "awaiting_payment", "paid", "in_review",
+		"correction_required", "blocked", "approved" };
+	json_t *application = call_named(call);
+	bool may = false;
 
-	if (application == NULL)
+	for (size_t i = 0; i < COUNT_OF(states) && application != NULL; i++)
+		may |= application_is(application, states[i]);
+	if (application != NULL && !may)
+		call_conflict(call, "application", state_of(application));
+	if (!may)
 		return;
+	ledger_add(call->sim, "withdrawals",
+		json_pack("{s:s, s:s?, s:s}", "application", json_peek_text(application, "id"),
+			"client_ref", call->client_ref, "from", state_of(application)));
 	application_move(call->sim, application, "withdrawn", call->now);
+	payments_close(call->sim, application, NULL, call->now);
+	refund_application(call->sim, application, "withdrawn", call->now);
 	call_effect(call);
 	call_reply_application(call, 200, application);
 }

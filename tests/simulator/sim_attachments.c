@@ -7,7 +7,7 @@
 #include "common/bytes.h"
 #include "common/digest.h"
 #include "common/text.h"
-#include "tests/simulator/sim_inside.h"
+#include "tests/simulator/sim_knobs.h"
 
 enum { ATTACHMENT_MAX = 5 * 1024 * 1024, ATTACHMENT_COUNT_MAX = 10, BOUNDARY_MAX = 72 };
 
@@ -194,9 +194,29 @@ static enum sim_code upload_judge(const struct upload *upload)
 	return SIM_CODE_COUNT;
 }
 
+/* What the knob finds fault with; SIM_CODE_COUNT if nothing. */
+static enum sim_code upload_rejected(struct sim_call *call)
+{
+	static const struct {
+		const char *word;
+		enum sim_code code;
+	} words[] = { { "too_large", SIM_ATTACHMENT_TOO_LARGE }, { "type", SIM_ATTACHMENT_TYPE },
+		{ "unreadable", SIM_ATTACHMENT_UNREADABLE } };
+	struct sim_subject subject = sim_subject_of_call(call);
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (sim_knob_says(call->sim, "attachment_reject", words[i].word, &subject))
+			return words[i].code;
+	}
+	return SIM_CODE_COUNT;
+}
+
 static bool upload_is_good(struct sim_call *call, const struct upload *upload)
 {
 	enum sim_code code = upload_judge(upload);
+
+	if (code == SIM_CODE_COUNT)
+		code = upload_rejected(call);
 
 	if (code != SIM_CODE_COUNT)
 		(void)call_problem(call, code,
@@ -222,11 +242,22 @@ static json_t *attachment_new(struct sim *sim, const struct upload *upload)
 	return attachment;
 }
 
+/* A corrected attachment takes the place of those of its type. */
+static void drop_type(json_t *attachments, const char *type)
+{
+	for (size_t i = json_array_size(attachments); i > 0; i--) {
+		const json_t *one = json_array_get(attachments, i - 1);
+
+		if (text_equal(json_peek_text(one, "type"), type))
+			(void)json_array_remove(attachments, i - 1);
+	}
+}
+
 void post_attachment(struct sim_call *call)
 {
 	const char *content_type = call->request->content_type;
 	bool multipart = content_type != NULL && text_starts(content_type, "multipart/form-data");
-	json_t *application = call_application(call, "draft", NULL);
+	json_t *application = call_application_to_fill(call, "attachments");
 	CLEANUP(upload_done) struct upload upload = { .size = -1 };
 	json_t *attachments, *attachment;
 
@@ -242,9 +273,11 @@ void post_attachment(struct sim_call *call)
 		return;
 	if (!upload_is_good(call, &upload))
 		return;
+	if (application_is(application, "correction_required"))
+		drop_type(attachments, upload.type);
 	attachment = attachment_new(call->sim, &upload);
 	json_array_append_new(attachments, attachment);
-	application_move(call->sim, application, "draft", call->now);
-	call_effect(call);
+	application_save(call, application, "attachments");
+	call->etag[0] = '\0';
 	call_reply(call, 201, json_deep_copy(attachment));
 }

@@ -56,13 +56,7 @@ json_t *bank_account(const struct sim *sim, const char *number)
 	return json_object_get(accounts(sim), number);
 }
 
-struct line {
-	int64_t at, debit_fen, credit_fen;
-	const char *peer_name, *peer_account, *peer_bank, *summary, *remark;
-};
-
-/* Book LINE on ACCOUNT; never earlier than the line before.  Returns the record (borrowed). */
-static json_t *book(struct sim *sim, json_t *account, const struct line *line)
+json_t *bank_book(struct sim *sim, json_t *account, const struct bank_line *line)
 {
 	json_t *lines = json_object_get(account, "lines");
 	int64_t last = json_peek_number(account, "last_at", 0);
@@ -111,8 +105,8 @@ static void book_unrelated(struct sim *sim, json_t *account, int64_t at)
 
 	if (amount_fen == 0)
 		amount_fen = 10000 + (int64_t)sim_random(sim, 990000);
-	(void)book(sim, account,
-		&(struct line){ .at = at,
+	(void)bank_book(sim, account,
+		&(struct bank_line){ .at = at,
 			.debit_fen = kinds[which].credit ? 0 : amount_fen,
 			.credit_fen = kinds[which].credit ? amount_fen : 0,
 			.peer_name = kinds[which].name,
@@ -179,8 +173,7 @@ static bool read_row(struct transfer *out, const char **at)
 	return true;
 }
 
-/* `200.00` with at most two decimals, above zero. */
-static bool read_amount(int64_t *fen, const char *text)
+bool bank_amount(int64_t *fen, const char *text)
 {
 	const char *point = strchr(text, '.');
 	size_t decimals = point == NULL ? 0 : strlen(point + 1);
@@ -206,7 +199,7 @@ static const char *row_fault(const struct sim *sim, struct transfer *row)
 		if (row->cells[needed[i]][0] == '\0')
 			return "an account or a name is missing";
 	}
-	if (!read_amount(&row->amount_fen, row->cells[COLUMN_AMOUNT]))
+	if (!bank_amount(&row->amount_fen, row->cells[COLUMN_AMOUNT]))
 		return "金额 is not a positive amount with at most two decimals";
 	if (!text_equal(row->cells[COLUMN_CURRENCY], "CNY") &&
 		!text_equal(row->cells[COLUMN_CURRENCY], "人民币"))
@@ -280,8 +273,8 @@ static json_t *execute(struct sim_call *call, const struct transfer *row)
 		account = account_open(sim, number, row->cells[COLUMN_PAYER_NAME], call->now);
 	if (sim_random(sim, 4) == 0)
 		book_unrelated(sim, account, call->now);
-	line = book(sim, account,
-		&(struct line){ .at = call->now,
+	line = bank_book(sim, account,
+		&(struct bank_line){ .at = call->now,
 			.debit_fen = row->amount_fen,
 			.peer_name = row->cells[COLUMN_PAYEE_NAME],
 			.peer_account = row->cells[COLUMN_PAYEE_ACCOUNT],

@@ -143,7 +143,7 @@ static void put_instant(json_t *body, const char *key, int64_t at)
 
 json_t *sim_body_agreement(const struct sim_client *client)
 {
-	JSON *current = meta_agreement();
+	JSON *current = meta_agreement(client->sim);
 	json_t *body = json_object();
 
 	json_put_text(body, "agreement_id", json_peek_text(current, "id"));

@@ -13,114 +13,8 @@
 #include "tests/simulator/sim_bank.h"
 #include "tests/simulator/sim_inside.h"
 #include "tests/simulator/sim_knobs.h"
+#include "tests/simulator/sim_routes.h"
 #include "tests/simulator/sim_sign.h"
-
-enum body_kind {
-	BODY_NONE,
-	BODY_JSON,     /* an object, required */
-	BODY_OPTIONAL, /* an object, or nothing */
-	BODY_RAW       /* the handler's own business */
-};
-
-struct route {
-	const char *method;
-	const char *pattern;
-	enum body_kind body;
-	void (*handle)(struct sim_call *call);
-};
-
-static void get_root(struct sim_call *call)
-{
-	char *pem = sim_root_pem(call->sim);
-
-	call_reply_raw(call, "application/x-pem-file", pem, strlen(pem));
-}
-
-static void get_chain(struct sim_call *call)
-{
-	char *pem = sim_pki_chain_pem(call->sim->pki);
-
-	call_reply_raw(call, "application/x-pem-file", pem, strlen(pem));
-}
-
-static const struct route gateway_routes[] = {
-	{ "GET", "/v1/meta", BODY_NONE, get_meta },
-	{ "POST", "/v1/bindings", BODY_JSON, post_binding },
-	{ "GET", "/v1/bindings", BODY_NONE, get_bindings },
-	{ "GET", "/v1/bindings/:id", BODY_NONE, get_binding },
-	{ "DELETE", "/v1/bindings/:id", BODY_NONE, delete_binding },
-	{ "GET", "/v1/certificates", BODY_NONE, get_certificates },
-	{ "GET", "/v1/agreements/current", BODY_NONE, get_agreement },
-	{ "POST", "/v1/applications", BODY_JSON, post_application },
-	{ "GET", "/v1/applications", BODY_NONE, get_applications },
-	{ "GET", "/v1/applications/:id", BODY_NONE, get_application },
-	{ "PUT", "/v1/applications/:id/agreement", BODY_JSON, put_agreement },
-	{ "GET", "/v1/applications/:id/terms", BODY_NONE, get_terms },
-	{ "PUT", "/v1/applications/:id/term", BODY_JSON, put_term },
-	{ "POST", "/v1/applications/:id/attachments", BODY_RAW, post_attachment },
-	{ "PUT", "/v1/applications/:id/intent", BODY_JSON, put_intent },
-	{ "POST", "/v1/applications/:id/submit", BODY_OPTIONAL, post_submit },
-	{ "POST", "/v1/applications/:id/withdraw", BODY_OPTIONAL, post_withdraw },
-	{ "GET", "/v1/applications/:id/issuance", BODY_NONE, get_issuance },
-	{ "POST", "/v1/applications/:id/install-reports", BODY_JSON, post_install_report },
-	{ "GET", "/v1/applications/:id/invoice", BODY_NONE, get_invoice },
-	{ "POST", "/v1/applications/:id/invoice/resend", BODY_JSON, post_invoice_resend },
-	{ "POST", "/v1/payments", BODY_JSON, post_payment },
-	{ "GET", "/v1/payments", BODY_NONE, get_payments },
-	{ "GET", "/v1/payments/:id", BODY_NONE, get_payment },
-	{ "PUT", "/v1/payments/:id/remittance", BODY_JSON, put_remittance },
-};
-
-static const struct route control_routes[] = {
-	{ "GET", "/sim/ledger", BODY_NONE, get_ledger },
-	{ "GET", "/sim/knobs", BODY_NONE, get_knobs },
-	{ "PUT", "/sim/knobs", BODY_JSON, put_knobs },
-	{ "POST", "/sim/enrol", BODY_JSON, post_enrol },
-	{ "POST", "/sim/phone", BODY_JSON, post_phone },
-	{ "GET", "/sim/pki/root.pem", BODY_NONE, get_root },
-	{ "GET", "/sim/pki/chain.pem", BODY_NONE, get_chain },
-	{ "POST", "/sim/bank/execute", BODY_RAW, post_bank_execute },
-	{ "GET", "/sim/bank/statement", BODY_NONE, get_bank_statement },
-	{ "GET", "/sim/bank/accounts", BODY_NONE, get_bank_accounts },
-};
-
-/* PATTERN is PATH, segment by segment; `:id` takes one segment into ID. */
-static bool path_matches(const char *pattern, const char *path, char id[SIM_ID_TEXT])
-{
-	for (;;) {
-		size_t want = strcspn(pattern, "/"), have = strcspn(path, "/");
-		bool any = want == 3 && strncmp(pattern, ":id", 3) == 0;
-
-		if (any ? have == 0 || have >= SIM_ID_TEXT
-			: want != have || strncmp(pattern, path, want) != 0)
-			return false;
-		if (any)
-			(void)snprintf(id, SIM_ID_TEXT, "%.*s", (int)have, path);
-		pattern += want;
-		path += have;
-		if (*pattern == '\0' || *path == '\0')
-			return *pattern == *path;
-		pattern++;
-		path++;
-	}
-}
-
-static const struct route *route_find(
-	struct sim_call *call, const struct route *routes, size_t count)
-{
-	bool elsewhere = false;
-
-	for (size_t i = 0; i < count; i++) {
-		if (!path_matches(routes[i].pattern, call->path, call->id))
-			continue;
-		if (text_equal(routes[i].method, call->request->method))
-			return &routes[i];
-		elsewhere = true;
-	}
-	(void)call_problem(call, elsewhere ? SIM_METHOD_NOT_ALLOWED : SIM_NOT_FOUND,
-		"%s %s is not in the contract", call->request->method, call->path);
-	return NULL;
-}
 
 /* LEN bytes of percent-encoded text (RFC 3986, + for a blank), decoded on the heap. */
 static char *percent_decode(const char *from, size_t len)
@@ -168,7 +62,7 @@ static void call_begin(
 	const char *query = strchr(request->target, '?');
 	size_t len = query == NULL ? strlen(request->target) : (size_t)(query - request->target);
 
-	*call = (struct sim_call){ .sim = sim, .now = now, .request = request };
+	*call = (struct sim_call){ .sim = sim, .now = now, .clock = now, .request = request };
 	(void)snprintf(call->path, sizeof(call->path), "%.*s", (int)(len < 500 ? len : 500),
 		request->target);
 	call->query = query_parse(query == NULL ? NULL : query + 1);
@@ -223,8 +117,9 @@ static void forget_old_keys(struct sim_call *call)
 
 	json_object_foreach_safe(stored, next, key, entry)
 	{
-		if (json_peek_number(entry, "at", 0) + 7 * CLOCK_DAY < call->now)
-			json_object_del(stored, key);
+		if (json_peek_number(entry, "at", 0) + 7 * CLOCK_DAY >= call->now)
+			return; /* the table is in order of arrival */
+		json_object_del(stored, key);
 	}
 }
 
@@ -285,12 +180,49 @@ static bool key_is_good(struct sim_call *call)
 
 /* ---- the two interfaces ---- */
 
+/* The certificate of what the path names, so that knobs can be limited to it. */
+static const json_t *about(const struct sim_call *call)
+{
+	static const char *const tables[] = { "applications", "payments", "refunds", "bindings" };
+	const json_t *found = NULL;
+
+	for (size_t i = 0; i < COUNT_OF(tables) && found == NULL && call->id[0] != '\0'; i++)
+		found = sim_find(call->sim, tables[i], call->id);
+	return sim_find(call->sim, "certificates", json_peek_text(found, "certificate_id"));
+}
+
+/* Knobs that refuse before anything has happened. */
+static bool is_refused(struct sim_call *call)
+{
+	static const struct {
+		const char *word;
+		enum sim_code code;
+	} words[] = { { "maintenance", SIM_MAINTENANCE }, { "upstream_down", SIM_UPSTREAM_DOWN },
+		{ "timeout", SIM_TIMEOUT } };
+	struct sim_subject subject = sim_subject_of_call(call);
+
+	if (sim_knob_says(call->sim, "burst_429", NULL, &subject)) {
+		(void)call_problem(call, SIM_RATE_LIMITED, "as the knob says");
+		return true;
+	}
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (!sim_knob_says(call->sim, "fail_before", words[i].word, &subject))
+			continue;
+		(void)call_problem(call, words[i].code, "as the knob says; nothing has happened");
+		return true;
+	}
+	return false;
+}
+
 static void run(struct sim_call *call, const struct route *route)
 {
 	bool post = text_equal(call->request->method, "POST");
 
 	call->operation = route->pattern;
-	if (post && !key_is_good(call))
+	call->about = about(call);
+	if (!text_equal(call->request->method, "GET"))
+		ledger_attempt(call);
+	if (is_refused(call) || (post && !key_is_good(call)))
 		return;
 	forget_old_keys(call);
 	if (post && replay(call))
@@ -315,6 +247,26 @@ static void disturb(struct sim_call *call, struct sim_answer *answer)
 		(void)call_problem(call, SIM_INTERNAL, "failed after the effect, as the knob says");
 }
 
+/* An answer from a later version of the contract. */
+static void modernise(struct sim_call *call)
+{
+	struct sim_subject subject = sim_subject_of_call(call);
+	struct sim_setting setting;
+	bool state, member;
+
+	if (call->status >= 300 || !json_is_object(call->reply) ||
+		!sim_knob_take(call->sim, "unknown", NULL, &subject, &setting))
+		return;
+	state = !text_equal(setting.word, "member");
+	member = !text_equal(setting.word, "state");
+	call_reply(call, call->status, json_deep_copy(call->reply));
+	if (state && json_object_get(call->reply, "state") != NULL)
+		json_put_text(call->reply, "state", "awaiting_notary");
+	if (member)
+		json_object_set_new(call->reply, "notary",
+			json_pack("{s:s, s:[i]}", "office", "unknown to version 1", "list", 1));
+}
+
 /* Hand the call's ending over to ANSWER. */
 static void finish(struct sim_call *call, struct sim_answer *answer)
 {
@@ -333,30 +285,47 @@ static void finish(struct sim_call *call, struct sim_answer *answer)
 	}
 }
 
+static void sign(struct sim_call *call, struct sim_answer *answer)
+{
+	char nonce[33];
+
+	sim_hex(call->sim, nonce, 16);
+	if (answer->status < 300 && sim_knob_fires(call, "unsigned_200") != 0)
+		return;
+	sim_sign_answer(call->sim, answer, call->clock, nonce);
+	if (answer->status < 300 && sim_knob_fires(call, "bad_signature_200") != 0) {
+		char *last = strrchr(answer->signature, '"') - 3;
+
+		*last = *last == 'A' ? 'B' : 'A';
+	}
+}
+
 void sim_gateway(
 	struct sim *sim, int64_t now, const struct sim_request *request, struct sim_answer *answer)
 {
 	struct sim_call call;
+	struct sim_subject subject;
 	const struct route *route;
-	char nonce[33];
+	char trace[17];
 
 	*answer = (struct sim_answer){ 0 };
 	call_begin(&call, sim, now, request);
 	sim_advance(sim, now);
+	subject = sim_subject_of_call(&call);
+	call.clock += sim_knob_for(sim, "clock_skew_s", &subject) * CLOCK_SECOND;
 	if (sim_check_request(&call)) {
-		route = route_find(&call, gateway_routes, COUNT_OF(gateway_routes));
+		route = route_of_gateway(&call);
 		if (route != NULL)
 			run(&call, route);
 	}
 	disturb(&call, answer);
+	modernise(&call);
 	if (call.status >= 400) {
-		sim_hex(sim, nonce, 8);
-		json_put_text(call.reply, "trace_id", nonce);
+		sim_hex(sim, trace, 8);
+		json_put_text(call.reply, "trace_id", trace);
 	}
 	finish(&call, answer);
-	sim_hex(sim, nonce, 16);
-	if (answer->status >= 300 || sim_knob_fires(&call, "unsigned_200") == 0)
-		sim_sign_answer(sim, answer, now, nonce);
+	sign(&call, answer);
 	call_done(&call);
 }
 
@@ -365,13 +334,23 @@ void sim_control(
 {
 	struct sim_call call;
 	const struct route *route;
+	bool act;
 
 	*answer = (struct sim_answer){ 0 };
 	call_begin(&call, sim, now, request);
 	sim_advance(sim, now);
-	route = route_find(&call, control_routes, COUNT_OF(control_routes));
+	route = route_of_control(&call);
+	act = route != NULL && text_equal(route->method, "POST") &&
+		(text_starts(route->pattern, "/sim/person/") ||
+			text_starts(route->pattern, "/sim/phone"));
+	if (route != NULL)
+		call.operation = route->pattern;
+	if (act)
+		ledger_attempt(&call);
 	if (route != NULL && read_body(&call, route->body))
 		route->handle(&call);
+	if (act && call.status >= 400)
+		ledger_refuse(&call, json_peek_text(call.reply, "code"));
 	finish(&call, answer);
 	call_done(&call);
 }

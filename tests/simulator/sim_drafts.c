@@ -10,8 +10,12 @@
 
 enum { QUOTE_DAYS = 3, CLOCK_TOLERANCE_S = 300 };
 
-static void save(struct sim_call *call, json_t *application)
+void application_save(struct sim_call *call, json_t *application, const char *field)
 {
+	json_t *correction = json_object_get(application, "correction");
+
+	if (application_is(application, "correction_required"))
+		json_object_set_new(json_object_get(correction, "done"), field, json_true());
 	application_move(call->sim, application, json_peek_text(application, "state"), call->now);
 	call_effect(call);
 	call_reply_application(call, 200, application);
@@ -21,7 +25,7 @@ static void save(struct sim_call *call, json_t *application)
 
 static bool agreement_is_current(struct sim_call *call, const json_t *accepted)
 {
-	JSON *current = meta_agreement();
+	JSON *current = meta_agreement(call->sim);
 	json_t *problem;
 
 	if (text_equal(json_peek_text(accepted, "agreement_id"), json_peek_text(current, "id")) &&
@@ -37,23 +41,29 @@ static bool agreement_is_current(struct sim_call *call, const json_t *accepted)
 
 void put_agreement(struct sim_call *call)
 {
-	json_t *application = call_application(call, "draft", NULL);
+	json_t *application = call_application_to_fill(call, "agreement");
 	const char *by;
 	int64_t at;
 
 	if (application == NULL || !call_text(call, &by, call->body, "accepted_by") ||
-		!call_instant(call, &at, call->body, "accepted_at") ||
-		!agreement_is_current(call, call->body))
+		!call_instant(call, &at, call->body, "accepted_at"))
+		return;
+	if (sim_knob_fires(call, "agreement_changes") != 0)
+		meta_agreement_change(call->sim);
+	if (!agreement_is_current(call, call->body))
 		return;
 	json_object_set(application, "agreement", call->body);
-	save(call, application);
+	application_save(call, application, "agreement");
 }
 
 /* ---- term ---- */
 
-static json_t *offered_terms(const struct sim_call *call)
+static json_t *offered_terms(struct sim_call *call, const json_t *application)
 {
-	return meta_terms(sim_knob_number(call->sim, "price_add_fen"));
+	struct sim_subject subject = sim_subject_of(call->sim, call, application);
+	int64_t add_fen = sim_knob_for(call->sim, "price_add_fen", &subject);
+
+	return meta_terms(add_fen, sim_knob_for(call->sim, "term_withdrawn", &subject));
 }
 
 static int64_t price_of(const json_t *terms, int64_t years)
@@ -70,9 +80,9 @@ static int64_t price_of(const json_t *terms, int64_t years)
 }
 
 /* The price of YEARS now; 0 after a problem: not offered, or not what the body says. */
-static int64_t agreed_price(struct sim_call *call, int64_t years)
+static int64_t agreed_price(struct sim_call *call, const json_t *application, int64_t years)
 {
-	JSON *terms = offered_terms(call);
+	JSON *terms = offered_terms(call, application);
 	int64_t price_fen = price_of(terms, years);
 	int64_t said_fen = json_peek_number(call->body, "price_fen", price_fen);
 
@@ -91,8 +101,10 @@ static int64_t agreed_price(struct sim_call *call, int64_t years)
 
 void get_terms(struct sim_call *call)
 {
-	if (call_object(call, "applications") != NULL)
-		call_reply(call, 200, offered_terms(call));
+	const json_t *application = call_object(call, "applications");
+
+	if (application != NULL)
+		call_reply(call, 200, offered_terms(call, application));
 }
 
 void put_term(struct sim_call *call)
@@ -102,12 +114,12 @@ void put_term(struct sim_call *call)
 
 	if (application == NULL || !call_number(call, &years, call->body, "years"))
 		return;
-	price_fen = agreed_price(call, years);
+	price_fen = agreed_price(call, application, years);
 	if (price_fen == 0)
 		return;
 	json_put_number(application, "years", years);
 	json_put_number(application, "price_fen", price_fen);
-	save(call, application);
+	application_save(call, application, "term");
 }
 
 /* ---- intent ---- */
@@ -178,12 +190,12 @@ static bool intent_is_complete(struct sim_call *call)
 
 void put_intent(struct sim_call *call)
 {
-	json_t *application = call_application(call, "draft", NULL);
+	json_t *application = call_application_to_fill(call, "intent");
 
 	if (application == NULL || !intent_is_complete(call))
 		return;
 	json_object_set(application, "intent", call->body);
-	save(call, application);
+	application_save(call, application, "intent");
 }
 
 /* ---- submission ---- */
@@ -215,6 +227,15 @@ static bool kind_still_fits(struct sim_call *call, const json_t *application)
 	return false;
 }
 
+/* The payment that is still open for APPLICATION (borrowed), or NULL. */
+static const json_t *live_payment(const struct sim *sim, const json_t *application)
+{
+	const char *id = json_peek_text(application, "payment_id");
+	const json_t *payment = id == NULL ? NULL : sim_find(sim, "payments", id);
+
+	return payment_is(payment, "expired") || payment_is(payment, "closed") ? NULL : payment;
+}
+
 /* A submitted application is quoted anew only when its quote has run out and nothing is to pay. */
 static bool may_quote(struct sim_call *call, const json_t *application)
 {
@@ -222,10 +243,9 @@ static bool may_quote(struct sim_call *call, const json_t *application)
 		return is_complete(call, application) && kind_still_fits(call, application) &&
 			agreement_is_current(call, json_object_get(application, "agreement"));
 	if (call->now >= json_peek_number(application, "quote_expires_at", 0) &&
-		json_peek_text(application, "payment_id") == NULL)
+		live_payment(call->sim, application) == NULL)
 		return true;
-	json_put_text(call_problem(call, SIM_STATE_CONFLICT, "submitted already"), "state",
-		json_peek_text(application, "state"));
+	call_conflict(call, "application", json_peek_text(application, "state"));
 	return false;
 }
 
@@ -234,13 +254,41 @@ void post_submit(struct sim_call *call)
 	json_t *application = call_application(call, "draft", "awaiting_payment");
 	int64_t price_fen;
 
-	if (application == NULL || !may_quote(call, application))
+	if (application == NULL || !may_quote(call, application) ||
+		!certificate_is_alive(call, sim_find(call->sim, "certificates", call->certificate)))
 		return;
-	price_fen = agreed_price(call, json_peek_number(application, "years", 0));
+	price_fen = agreed_price(call, application, json_peek_number(application, "years", 0));
 	if (price_fen == 0)
 		return;
 	json_put_number(application, "price_fen", price_fen);
 	json_put_number(application, "quote_expires_at", call->now + QUOTE_DAYS * CLOCK_DAY);
-	json_put_text(application, "state", "awaiting_payment");
-	save(call, application);
+	application_move(call->sim, application, "awaiting_payment", call->now);
+	call_effect(call);
+	call_reply_application(call, 200, application);
+}
+
+/* ---- resubmission ---- */
+
+void post_resubmit(struct sim_call *call)
+{
+	json_t *application = call_application(call, "correction_required", "in_review");
+	int64_t times;
+
+	if (application == NULL)
+		return;
+	if (application_is(application, "in_review")) {
+		(void)call_problem(call, SIM_REVIEW_PENDING, "it is being reviewed already");
+		return;
+	}
+	if (!is_complete(call, application))
+		return;
+	times = json_peek_number(application, "resubmitted", 0) + 1;
+	json_put_number(application, "resubmitted", times);
+	json_object_del(application, "correction");
+	ledger_add(call->sim, "resubmissions",
+		json_pack("{s:s, s:s?}", "application", json_peek_text(application, "id"),
+			"client_ref", call->client_ref));
+	review_begin(call->sim, application, call->now);
+	call_effect(call);
+	call_reply_application(call, 200, application);
 }

@@ -5,10 +5,11 @@
 #pragma once
 
 #include "common/json.h"
+#include "tests/simulator/sim_codes.h"
 #include "tests/simulator/sim_core.h"
 #include "tests/simulator/sim_pki.h"
 
-enum { SIM_ID_TEXT = 48, SIM_PATH_TEXT = 512, SIM_WORD_TEXT = 400 };
+enum { SIM_SERIAL_TEXT = 21, SIM_ID_TEXT = 48, SIM_PATH_TEXT = 512, SIM_WORD_TEXT = 400 };
 
 struct sim {
 	char *key_id;
@@ -16,63 +17,15 @@ struct sim {
 	size_t secret_len;
 	json_t *state; /* tables by name, each an object by id: see sim_state.c */
 	struct sim_pki *pki;
+	int64_t next_at; /* no timer is earlier than this */
 	bool changed;
 };
-
-/* code, HTTP status, retryable, English, Chinese */
-/* clang-format off */
-#define SIM_CODES(X)                                                                               \
-	X(BINDING_EXPIRED, 410, false, "the binding's QR has expired", "绑定二维码已过期")         \
-	X(BINDING_CANCELLED, 409, false, "the binding was cancelled", "绑定已取消")                \
-	X(NOT_BOUND, 403, false, "the certificate is not bound to this account", "证书未绑定")     \
-	X(CERT_UNKNOWN, 404, false, "no such certificate", "证书不存在")                           \
-	X(MEDIA_MISSING, 422, false, "no such medium with this certificate", "介质编号不符")       \
-	X(KIND_MISMATCH, 409, false, "the kind does not fit the expiry", "证书临期或过期类型不符") \
-	X(APPLICATION_EXISTS, 409, false, "an application is open already", "已有未完成的续期申请") \
-	X(STATE_CONFLICT, 409, false, "not possible in this state", "当前状态不允许此操作")        \
-	X(AGREEMENT_CHANGED, 409, false, "the agreement has changed", "电子认证协议已更新")        \
-	X(TERM_UNAVAILABLE, 409, false, "this term is not offered", "所选有效期不可用")            \
-	X(PRICE_CHANGED, 409, false, "the price is another one", "价格已变动")                     \
-	X(ATTACHMENT_MISSING, 422, false, "an attachment is missing", "缺少附件")                  \
-	X(ATTACHMENT_TOO_LARGE, 413, false, "the attachment is too large", "附件过大")             \
-	X(ATTACHMENT_TYPE, 415, false, "this kind of attachment is not taken", "附件类型不支持")   \
-	X(ATTACHMENT_UNREADABLE, 422, false, "the attachment cannot be read", "附件无法读取")      \
-	X(INTENT_INCOMPLETE, 422, false, "the statement of intent is incomplete", "意愿表达不完整") \
-	X(HANDLER_MOBILE_INVALID, 422, false, "the handler's mobile is invalid", "经办人手机号无效") \
-	X(METHOD_UNAVAILABLE, 422, false, "this way of paying is not offered", "支付方式不可用")   \
-	X(BATCH_UNAVAILABLE, 422, false, "one payment per application", "不支持合并付款")          \
-	X(PAYMENT_DUPLICATE, 409, false, "a payment is open already", "已有付款单")                \
-	X(PAYMENT_EXPIRED, 410, false, "paid after the quote had expired", "报价已过期")           \
-	X(ISSUANCE_NOT_READY, 409, true, "not issued yet", "证书尚未签发")                         \
-	X(INSTALL_MISMATCH, 422, false, "not the issued certificates", "安装的证书与签发的不符")   \
-	X(CLIENT_REF_USED, 409, false, "the client_ref was used before", "client_ref 已被使用")    \
-	X(FIELD_INVALID, 422, false, "a field is missing or wrong", "字段缺失或有误")              \
-	X(BODY_INVALID, 400, false, "the body cannot be read", "请求体无法解析")                   \
-	X(CSR_BAD, 422, false, "the key or request cannot be read", "公钥或证书请求无法读取")      \
-	X(NOT_FOUND, 404, false, "there is no such thing", "资源不存在")                           \
-	X(METHOD_NOT_ALLOWED, 405, false, "not with this method", "不支持该请求方法")              \
-	X(STALE, 412, false, "changed since it was read", "资源已被更新")                          \
-	X(IDEMPOTENCY_KEY_MISSING, 400, false, "Idempotency-Key is missing", "缺少幂等键")         \
-	X(IDEMPOTENCY_KEY_REUSED, 422, false, "the key belongs to another request", "幂等键已用于其他请求") \
-	X(SIGNATURE_BAD, 401, false, "the request's signature is wrong", "签名有误")               \
-	X(CLOCK_SKEW, 401, true, "the request's time is off by over 300 s", "客户端时钟偏差过大")  \
-	X(INTERNAL, 500, true, "the server failed; ask before repeating", "服务器错误")
-/* clang-format on */
-
-#define SIM_CODE_ENUM(code, status, retryable, english, chinese) SIM_##code,
-
-enum sim_code { SIM_CODES(SIM_CODE_ENUM) SIM_CODE_COUNT };
-
-#undef SIM_CODE_ENUM
-
-const char *sim_code_word(enum sim_code code);
-int sim_code_status(enum sim_code code);
-bool sim_code_is_retryable(enum sim_code code);
 
 /* One request on its way to its answer. */
 struct sim_call {
 	struct sim *sim;
 	int64_t now;
+	int64_t clock; /* what the server believes: the knob clock_skew_s */
 	const struct sim_request *request;
 	char path[SIM_PATH_TEXT];
 	char id[SIM_ID_TEXT]; /* what :id matched, or "" */
@@ -87,9 +40,11 @@ struct sim_call {
 	char location[SIM_PLACE_TEXT];
 	char etag[32];
 	int retry_after_s;
+	bool person;             /* through the CA's own pages, not the contract */
 	bool effect;             /* something has changed outside this call */
 	bool replayed;           /* a stored answer */
 	enum sim_code code;      /* of a problem */
+	const json_t *about;     /* the certificate that the path leads to, or NULL */
 	const char *certificate; /* whom a refusal concerns, for the ledger; borrowed or NULL */
 	const char *client_ref;
 	const char *operation; /* the route's pattern */
@@ -108,6 +63,8 @@ uint64_t sim_random(struct sim *sim, uint64_t limit);
 void sim_id(struct sim *sim, char out[SIM_ID_TEXT], const char *prefix);
 /* 2 * LEN hex digits from the seeded generator. */
 void sim_hex(struct sim *sim, char *out, size_t len);
+/* A certificate's serial number: 20 hex digits, positive, without a leading zero byte. */
+void sim_serial(struct sim *sim, char out[SIM_SERIAL_TEXT]);
 /* Write OBJECT.KEY as RFC 3339. */
 void sim_put_instant(json_t *object, const char *key, int64_t at);
 /* AT plus YEARS in the Gregorian calendar; 29 February becomes 1 March where it must. */
@@ -139,77 +96,165 @@ json_t *call_object(struct sim_call *call, const char *table);
 /* End with {items, next_cursor}: the page of ITEMS (taken) that limit and cursor ask for. */
 void call_reply_page(struct sim_call *call, json_t *items);
 
-/* ---- the files of the contract ---- */
+/* ---- sim_meta.c ---- */
 void get_meta(struct sim_call *call);
 void get_agreement(struct sim_call *call);
-json_t *meta_agreement(void); /* {id, version, sha256, title, text}; owned by the caller */
+/* {id, version, sha256, title, text}; owned by the caller, like all of these. */
+json_t *meta_agreement(const struct sim *sim);
+void meta_agreement_change(struct sim *sim); /* a new version, from now on */
 json_t *meta_statement(void);
-json_t *meta_terms(int64_t add_fen); /* [{years, price_fen}] */
-json_t *meta_payee(const struct sim *sim);
+/* [{years, price_fen}] without the term of WITHDRAWN years. */
+json_t *meta_terms(int64_t add_fen, int64_t withdrawn);
+json_t *meta_payee(struct sim *sim, const struct sim_call *call, const json_t *application);
 json_t *meta_attachment_types(void); /* [{type, name, required}] */
+json_t *meta_view(struct sim_call *call);
 
+/* ---- sim_bindings.c, sim_phone.c ---- */
 void post_binding(struct sim_call *call);
 void get_bindings(struct sim_call *call);
 void get_binding(struct sim_call *call);
 void delete_binding(struct sim_call *call);
+void binding_move(struct sim *sim, json_t *binding, const char *state, int64_t now);
+bool binding_is_open(const json_t *binding);
+json_t *binding_view(struct sim_call *call, const json_t *binding);
+/* A fresh QR for CERTIFICATES (records, borrowed), with CLIENT_REF or NULL; borrowed. */
+json_t *binding_new(struct sim_call *call, const json_t *certificates, const char *client_ref);
+/* Count it, and let it expire. */
+void binding_open(struct sim_call *call, json_t *binding, const json_t *certificates);
+/* Is the certificate bound for this caller: the contract's account, or a person's WeChat? */
+bool certificate_is_bound(const struct sim_call *call, const json_t *certificate);
 void post_phone(struct sim_call *call);
+/* The phone scans, confirms or cancels the QR; false after a problem. */
+bool phone_act(struct sim_call *call, json_t *binding, const char *action);
+void get_messages(struct sim_call *call);
+/* A text message to MOBILE (none where it is NULL). */
+void message_send(struct sim *sim, int64_t now, const char *mobile, const char *text);
 
+/* ---- sim_certificates.c ---- */
 void get_certificates(struct sim_call *call);
 void post_enrol(struct sim_call *call);
-json_t *certificate_view(const struct sim *sim, int64_t now, const json_t *certificate);
+void post_certificate_status(struct sim_call *call);
+json_t *certificate_view(struct sim_call *call, const json_t *certificate);
 /* The certificates of SET that are not superseded (own array of borrowed-count references). */
 json_t *certificate_set(const struct sim *sim, const char *set_id);
-/* Keep X509 in the table: facts, PEM, and what FROM (an enrolment or an older record) says of
- * holder, service, media_no; returns the record (borrowed). */
-json_t *certificate_add(struct sim *sim, X509 *x509, const json_t *from, struct fault *fault);
+/* Keep facts and PEM (NULL on paper) in the table, and what FROM (an enrolment or an older record)
+ * says of holder, service, media_no and bindings; returns the record (borrowed). */
+json_t *certificate_add(
+	struct sim *sim, const struct cert_facts *facts, const char *pem, const json_t *from);
+/* Neither revoked nor on hold; false after a problem. */
+bool certificate_is_alive(struct sim_call *call, const json_t *certificate);
+/* Revoke all certificates of SET, and tell the webhooks. */
+void certificate_revoke(struct sim *sim, const char *set_id, int64_t now);
+/* The certificate with this serial, and issuer where ISSUER is not NULL; borrowed or NULL. */
+json_t *certificate_by_serial(const struct sim *sim, const char *serial, const char *issuer);
 
+/* ---- sim_applications.c ---- */
 void post_application(struct sim_call *call);
 void get_applications(struct sim_call *call);
 void get_application(struct sim_call *call);
 void post_withdraw(struct sim_call *call);
 json_t *application_view(const json_t *application);
-/* A move: state, seq, updated_at. */
+/* A move: state, seq, updated_at, and its notice. */
 void application_move(struct sim *sim, json_t *application, const char *state, int64_t now);
 bool application_is(const json_t *application, const char *state);
 bool application_is_open(
 	const json_t *application); /* not installed, closed, rejected, withdrawn */
 /* The open application of a set (borrowed), or NULL. */
-const json_t *application_open(const struct sim *sim, const char *set_id);
+json_t *application_open(const struct sim *sim, const char *set_id);
 /* The application of the path for a change in STATE (or STATE2, may be NULL); checks If-Match;
  * NULL after a problem. */
 json_t *call_application(struct sim_call *call, const char *state, const char *state2);
+/* The same for the filling of FIELD: a draft, or a correction that names it. */
+json_t *call_application_to_fill(struct sim_call *call, const char *field);
 /* End with the application and its ETag. */
 void call_reply_application(struct sim_call *call, int status, const json_t *application);
-/* What submit still needs: array of words (owned by the caller). */
+/* End with STATE_CONFLICT: what is in the way is in STATE. */
+void call_conflict(struct sim_call *call, const char *what, const char *state);
+/* What submit or resubmit still needs: array of words (owned by the caller). */
 json_t *application_required(const json_t *application);
+bool application_has_attachments(const json_t *application); /* all required ones */
 
+/* ---- sim_drafts.c, sim_attachments.c ---- */
 void put_agreement(struct sim_call *call);
 void get_terms(struct sim_call *call);
 void put_term(struct sim_call *call);
 void put_intent(struct sim_call *call);
 void post_attachment(struct sim_call *call);
 void post_submit(struct sim_call *call);
+void post_resubmit(struct sim_call *call);
+/* A change of content: seq, correction, answer. */
+void application_save(struct sim_call *call, json_t *application, const char *field);
 
+/* ---- sim_payments.c, sim_wechat.c, sim_remittance.c, sim_refunds.c ---- */
 void post_payment(struct sim_call *call);
 void get_payments(struct sim_call *call);
 void get_payment(struct sim_call *call);
+void post_payment_close(struct sim_call *call);
 void put_remittance(struct sim_call *call);
 json_t *payment_view(const json_t *payment);
+bool payment_is(const json_t *payment, const char *state);
+void payment_move(struct sim *sim, json_t *payment, const char *state, int64_t now);
+json_t *payment_application(const struct sim *sim, const json_t *payment); /* borrowed */
+/* Money has arrived in STATE (paid, verified): the first one pays the application and closes every
+ * other way to pay it; a later one is a second payment, and is refunded. */
+void payment_settle(struct sim *sim, json_t *payment, const char *state, int64_t now);
+/* Close the application's payments that nobody has paid, but EXCEPT. */
+void payments_close(struct sim *sim, const json_t *application, const json_t *except, int64_t now);
+/* Prepare a WeChat order: code_url, its end. */
+void wechat_open(struct sim_call *call, json_t *payment);
+/* The phone pays: true, or false where the order cannot be paid any more (unless LATE). */
+bool wechat_pay(struct sim *sim, json_t *payment, bool late, int64_t now);
+void get_refunds(struct sim_call *call);
+void get_refund(struct sim_call *call);
+/* Open the refund of a payment whose money has arrived; nothing happens twice. */
+void refund_open(struct sim *sim, json_t *payment, const char *reason, int64_t now);
+/* Refund whatever was paid for APPLICATION. */
+void refund_application(
+	struct sim *sim, const json_t *application, const char *reason, int64_t now);
 
+/* ---- sim_review.c ---- */
+/* The application is paid at NOW: the review begins. */
+void review_begin(struct sim *sim, json_t *application, int64_t now);
+void review_reject(
+	struct sim *sim, json_t *application, const char *code, const char *text, int64_t now);
+/* Knobs or certificates have changed: whatever waits is looked at again. */
+void review_look_again(struct sim *sim, int64_t now);
+
+/* ---- sim_issuance.c, sim_invoice.c, sim_logins.c ---- */
 void get_issuance(struct sim_call *call);
 void post_install_report(struct sim_call *call);
 bool issuance_make(struct sim *sim, json_t *application, int64_t now, struct fault *fault);
-
+/* Installed at NOW: the new certificates take the old ones' place; false with a fault. */
+bool issuance_install(struct sim *sim, json_t *application, int64_t now, struct fault *fault);
+/* Installed at NOW: an invoice follows by itself. */
+void invoice_begin(struct sim *sim, json_t *application, int64_t now);
+/* Make the invoice, with the fault that WORD of the knob names ("": none). */
+void invoice_make(struct sim *sim, json_t *application, const char *word, int64_t now);
 void get_invoice(struct sim_call *call);
 void post_invoice_resend(struct sim_call *call);
-void invoice_make(struct sim *sim, json_t *application, int64_t now);
+/* The file of an invoice in FORMAT (xml, pdf; borrowed), or NULL. */
+const json_t *invoice_document(const json_t *application, const char *format);
+void post_invoice_login(struct sim_call *call);
+void put_invoice_login(struct sim_call *call);
+void get_invoice_file(struct sim_call *call);
 
-/* What time alone does: reviews end, invoices are sent. */
-void sim_advance(struct sim *sim, int64_t now);
+/* ---- sim_webhooks.c ---- */
+void post_webhook(struct sim_call *call);
+void get_webhooks(struct sim_call *call);
+void delete_webhook(struct sim_call *call);
+/* Tell the webhooks that TYPE happened to RESOURCE, an object with an id and a state; APPLICATION may
+ * be NULL. */
+void notice_send(struct sim *sim, int64_t now, const char *type, const json_t *resource,
+	const json_t *application);
+
+/* What was under way when the world was saved is sent again. */
+void sim_deliveries_again(struct sim *sim);
 
 /* ---- sim_ledger.c ---- */
 /* Append ITEM (taken) to the list NAME. */
 void ledger_add(struct sim *sim, const char *name, json_t *item);
+/* Count that the call's operation was asked for. */
+void ledger_attempt(struct sim_call *call);
 /* Count the call's refusal with CODE. */
 void ledger_refuse(const struct sim_call *call, const char *code);
 void ledger_replay(struct sim *sim);

@@ -1,198 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Invoices (guide chapter 5): a 数电票 as its XML `EInvoice`, version 0.2 of the Ministry of
- * Finance's layout, 6 % tax inside the price. */
+/* Invoices (guide chapter 5): made some time after installation, 6 % tax inside the price, sent by
+ * mail; and the many ways in which that goes wrong. */
+#include "tests/simulator/sim_invoice.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/bytes.h"
-#include "common/clock.h"
 #include "common/digest.h"
 #include "common/text.h"
-#include "tests/simulator/sim_bank.h"
-#include "tests/simulator/sim_inside.h"
+#include "tests/simulator/sim_knobs.h"
+#include "tests/simulator/sim_time.h"
 
-enum { INVOICE_MAX = 32 * 1024, TAX_PERCENT = 6, NUMBER_TEXT = 32 };
+enum { TAX_PERCENT = 6, NUMBER_TEXT = 32 };
 
-static const char seller_name[] = "广东省电子商务认证有限公司";
-static const char seller_id[] = "91440000723838552L";
-
-struct invoice {
-	const char *number, *buyer_name, *buyer_id, *service, *application;
-	char day[CLOCK_TEXT], time[CLOCK_TEXT]; /* 2026-11-22, 2026-11-22 10:08:05 in Shanghai */
-	int64_t total_fen, net_fen, tax_fen;
-};
-
-/* ---- amounts ---- */
-
-static void add_yuan(struct text *out, int64_t fen)
-{
-	text_addf(out, "%" PRId64 ".%02" PRId64, fen / 100, fen % 100);
-}
-
-/* The integer part in capital figures: 10200 is 壹万零贰佰. */
-static void add_capital_integer(struct text *out, int64_t yuan)
-{
-	static const char *const digits[] = { "零", "壹", "贰", "叁", "肆", "伍", "陆", "柒", "捌",
-		"玖" };
-	static const char *const places[] = { "", "拾", "佰", "仟" };
-	static const char *const groups[] = { "", "万", "亿" };
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%" PRId64, yuan);
-	bool zero = false, group = false;
-
-	for (int i = 0; i < len && len <= 12; i++) {
-		int place = len - 1 - i, digit = text[i] - '0';
-
-		if (digit != 0) {
-			text_addf(out, "%s%s%s", zero && out->len > 0 ? "零" : "", digits[digit],
-				places[place % 4]);
-			group = true;
-		}
-		zero = digit == 0;
-		if (place % 4 == 0) {
-			text_add(out, group ? groups[place / 4] : "");
-			group = false;
-		}
-	}
-}
-
-static void add_capital(struct text *out, int64_t fen)
-{
-	static const char *const digits[] = { "零", "壹", "贰", "叁", "肆", "伍", "陆", "柒", "捌",
-		"玖" };
-	int64_t jiao = fen / 10 % 10, cents = fen % 10;
-	TEXT integer;
-
-	text_init(&integer, 256);
-	add_capital_integer(&integer, fen / 100);
-	text_addf(out, "%s圆", integer.len == 0 ? "零" : integer.data);
-	if (jiao == 0 && cents == 0)
-		text_add(out, "整");
-	if (jiao != 0)
-		text_addf(out, "%s角", digits[jiao]);
-	else if (cents != 0)
-		text_add(out, "零");
-	if (cents != 0)
-		text_addf(out, "%s分", digits[cents]);
-}
-
-/* ---- XML ---- */
-
-static void add_escaped(struct text *out, const char *value)
-{
-	for (; *value != '\0'; value++) {
-		switch (*value) {
-		case '<':
-			text_add(out, "&lt;");
-			break;
-		case '>':
-			text_add(out, "&gt;");
-			break;
-		case '&':
-			text_add(out, "&amp;");
-			break;
-		default:
-			text_add_bytes(out, value, 1);
-		}
-	}
-}
-
-static void element(struct text *out, const char *name, const char *value)
-{
-	text_addf(out, "<%s>", name);
-	add_escaped(out, value == NULL ? "" : value);
-	text_addf(out, "</%s>", name);
-}
-
-static void amount(struct text *out, const char *name, int64_t fen)
-{
-	text_addf(out, "<%s>", name);
-	add_yuan(out, fen);
-	text_addf(out, "</%s>", name);
-}
-
-static void label(struct text *out, const char *name, const char *code, const char *words)
-{
-	text_addf(out, "<%s>", name);
-	element(out, "LabelCode", code);
-	element(out, "LabelName", words);
-	text_addf(out, "</%s>", name);
-}
-
-static void add_header(struct text *out, const struct invoice *invoice)
-{
-	text_add(out, "<Header>");
-	element(out, "EIid", invoice->number);
-	element(out, "EInvoiceTag", "SWEI4400");
-	element(out, "Version", "0.2");
-	text_add(out, "<InherentLabel>");
-	label(out, "InIssuType", "Y", "是否蓝字发票标志");
-	label(out, "EInvoiceType", "01", "电子发票");
-	label(out, "GeneralOrSpecialVAT", "02", "普通发票");
-	label(out, "TaxpayerType", "1", "一般纳税人");
-	text_add(out, "</InherentLabel><UndefinedLabel/></Header>");
-}
-
-static void add_parties(struct text *out, const struct invoice *invoice)
-{
-	text_add(out, "<SellerInformation>");
-	element(out, "SellerIdNum", seller_id);
-	element(out, "SellerName", seller_name);
-	text_add(out, "</SellerInformation><BuyerInformation>");
-	element(out, "BuyerIdNum", invoice->buyer_id);
-	element(out, "BuyerName", invoice->buyer_name);
-	text_add(out, "</BuyerInformation>");
-}
-
-static void add_amounts(struct text *out, const struct invoice *invoice)
-{
-	text_add(out, "<BasicInformation>");
-	amount(out, "TotalAmWithoutTax", invoice->net_fen);
-	amount(out, "TotalTaxAm", invoice->tax_fen);
-	amount(out, "TotalTax-includedAmount", invoice->total_fen);
-	text_add(out, "<TotalTax-includedAmountInChinese>");
-	add_capital(out, invoice->total_fen);
-	text_add(out, "</TotalTax-includedAmountInChinese>");
-	element(out, "Drawer", "模拟");
-	element(out, "RequestTime", invoice->day);
-	text_add(out, "</BasicInformation><IssuItemInformation>");
-	element(out, "ItemName", "*信息技术服务*数字证书服务费");
-	element(out, "SpecMod", invoice->service);
-	element(out, "Quantity", "1");
-	amount(out, "UnPrice", invoice->net_fen);
-	amount(out, "Amount", invoice->net_fen);
-	element(out, "TaxRate", "0.06");
-	amount(out, "ComTaxAm", invoice->tax_fen);
-	amount(out, "TotaltaxIncludedAmount", invoice->total_fen);
-	element(out, "TaxClassificationCode", "3040299000000000000");
-	text_add(out, "</IssuItemInformation>");
-}
-
-static char *invoice_xml(const struct invoice *invoice, size_t *len)
-{
-	TEXT out;
-
-	text_init(&out, INVOICE_MAX);
-	text_add(&out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<EInvoice>");
-	add_header(&out, invoice);
-	text_add(&out, "<EInvoiceData>");
-	add_parties(&out, invoice);
-	add_amounts(&out, invoice);
-	text_add(&out, "<SpecificInformation/><AdditionalInformation>");
-	element(&out, "Remark", invoice->application);
-	text_add(&out, "</AdditionalInformation></EInvoiceData><SellerAuthentication>");
-	element(&out, "AuthenticationMethods", "02");
-	text_add(&out, "</SellerAuthentication><TaxSupervisionInfo>");
-	element(&out, "InvoiceNumber", invoice->number);
-	element(&out, "IssueTime", invoice->time);
-	element(&out, "TaxBureauCode", "14400000000");
-	element(&out, "TaxBureauName", "国家税务总局广东省税务局");
-	text_add(&out, "</TaxSupervisionInfo></EInvoice>\n");
-	return text_take(&out, len);
-}
-
-/* ---- the resource ---- */
+/* How long an invoice that does not come is not looked for. */
+static const int64_t look_again = 600 * CLOCK_SECOND;
 
 static void shanghai_texts(struct invoice *invoice, int64_t at)
 {
@@ -210,52 +34,149 @@ static void invoice_number(struct sim *sim, char out[NUMBER_TEXT], const struct 
 		sim_random(sim, UINT64_C(10000000000000000)));
 }
 
-static json_t *xml_document(const struct invoice *invoice)
+/* {format, sha256, data_b64} of LEN bytes (taken). */
+static json_t *document(const char *format, char *bytes, size_t len)
 {
-	size_t len;
-	OWNED char *xml = invoice_xml(invoice, &len);
-	OWNED char *base64 = base64_encode(xml, len);
+	OWNED char *owned = bytes;
+	OWNED char *base64 = base64_encode(bytes, len);
 	char digest[SHA256_HEX];
 
-	sha256_hex(digest, xml, len);
-	return json_pack(
-		"[{s:s, s:s, s:s}]", "format", "xml", "sha256", digest, "data_b64", base64);
+	sha256_hex(digest, bytes, len);
+	return json_pack("{s:s, s:s, s:s}", "format", format, "sha256", digest, "data_b64", base64);
 }
 
-void invoice_make(struct sim *sim, json_t *application, int64_t now)
+/* XML, then PDF; under the knob the two differ by one yuan. */
+static json_t *documents(const struct invoice *invoice, bool disagree)
+{
+	struct invoice other = *invoice;
+	json_t *list = json_array();
+	size_t len;
+	char *bytes = invoice_xml(invoice, &len);
+
+	json_array_append_new(list, document("xml", bytes, len));
+	other.total_fen += disagree ? 100 : 0;
+	bytes = invoice_pdf(&other, &len);
+	json_array_append_new(list, document("pdf", bytes, len));
+	return list;
+}
+
+const json_t *invoice_document(const json_t *application, const char *format)
+{
+	const json_t *invoice = json_object_get(application, "invoice");
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(invoice, "documents"), i, one)
+	{
+		if (text_equal(json_peek_text(one, "format"), format))
+			return one;
+	}
+	return NULL;
+}
+
+static void put_amounts(struct invoice *invoice, int64_t total_fen)
+{
+	/* Rounded half up: net × 1.06 = total. */
+	invoice->total_fen = total_fen;
+	invoice->net_fen = (total_fen * 100 + (100 + TAX_PERCENT) / 2) / (100 + TAX_PERCENT);
+	invoice->tax_fen = total_fen - invoice->net_fen;
+}
+
+/* The invoice's record, WORD being what the knob says. */
+static json_t *record_new(
+	struct sim *sim, const struct invoice *invoice, const json_t *payment, const char *word)
+{
+	json_t *record = json_object();
+	char id[SIM_ID_TEXT];
+
+	sim_id(sim, id, "inv");
+	json_put_text(record, "id", id);
+	json_put_text(record, "state", text_equal(word, "send_failed") ? "send_failed" : "sent");
+	json_put_text(record, "number", invoice->number);
+	json_put_number(record, "total_fen", invoice->total_fen);
+	json_put_text(record, "email", json_peek_text(payment, "invoice_email"));
+	json_object_set_new(record, "buyer",
+		json_pack(
+			"{s:s?, s:s?}", "name", invoice->buyer_name, "tax_id", invoice->buyer_id));
+	json_object_set_new(record, "seller", json_pack("{s:s}", "name", SELLER_NAME));
+	json_object_set_new(
+		record, "documents", documents(invoice, text_equal(word, "xml_pdf_disagree")));
+	return record;
+}
+
+void invoice_make(struct sim *sim, json_t *application, const char *word, int64_t now)
 {
 	const json_t *certificate =
 		sim_find(sim, "certificates", json_peek_text(application, "certificate_id"));
 	const json_t *payment =
 		sim_find(sim, "payments", json_peek_text(application, "payment_id"));
-	struct invoice invoice = { .buyer_name = json_peek_text(certificate, "holder"),
-		.buyer_id = json_peek_text(certificate, "uscc"),
+	bool wrong = text_equal(word, "wrong_buyer");
+	struct invoice invoice = { .buyer_name = wrong ? "广州某某其他有限公司"
+						       : json_peek_text(certificate, "holder"),
+		.buyer_id = wrong ? "91440101MA5CTHER2X" : json_peek_text(certificate, "uscc"),
 		.service = json_peek_text(certificate, "service"),
-		.application = json_peek_text(application, "id"),
-		.total_fen = json_peek_number(application, "price_fen", 0) };
-	json_t *view = json_object();
-	char id[SIM_ID_TEXT], number[NUMBER_TEXT];
+		.application = json_peek_text(application, "id") };
+	char number[NUMBER_TEXT];
+	json_t *record;
 
-	/* Rounded half up: net × 1.06 = total. */
-	invoice.net_fen = (invoice.total_fen * 100 + (100 + TAX_PERCENT) / 2) / (100 + TAX_PERCENT);
-	invoice.tax_fen = invoice.total_fen - invoice.net_fen;
+	put_amounts(&invoice, json_peek_number(application, "price_fen", 0));
 	shanghai_texts(&invoice, now);
 	invoice_number(sim, number, &invoice);
 	invoice.number = number;
-	sim_id(sim, id, "inv");
-	json_put_text(view, "id", id);
-	json_put_text(view, "state", "sent");
-	json_put_text(view, "number", number);
-	json_put_number(view, "total_fen", invoice.total_fen);
-	json_put_text(view, "email", json_peek_text(payment, "invoice_email"));
-	sim_put_instant(view, "sent_at", now);
-	json_object_set_new(view, "buyer",
-		json_pack("{s:s*, s:s*}", "name", invoice.buyer_name, "tax_id", invoice.buyer_id));
-	json_object_set_new(view, "seller", json_pack("{s:s}", "name", seller_name));
-	json_object_set_new(view, "documents", xml_document(&invoice));
-	json_object_set_new(application, "invoice", view);
+	record = record_new(sim, &invoice, payment, word);
+	if (text_equal(json_peek_text(record, "state"), "sent"))
+		sim_put_instant(record, "sent_at", now);
+	json_object_set_new(application, "invoice", record);
+	json_object_del(application, "invoice_waits");
 	ledger_add(sim, "invoices",
 		json_pack("{s:s, s:s}", "application", invoice.application, "number", number));
+	notice_send(sim, now,
+		text_equal(word, "send_failed") ? "invoice.send_failed" : "invoice.sent", record,
+		application);
+}
+
+void invoice_begin(struct sim *sim, json_t *application, int64_t now)
+{
+	struct sim_subject subject = sim_subject_of(sim, NULL, application);
+
+	sim_timer_set(sim, TIMER_INVOICE, json_peek_text(application, "id"),
+		now + sim_knob_for(sim, "invoice_ms", &subject) * 1000);
+}
+
+void on_invoice_timer(struct sim *sim, json_t *application, int64_t at)
+{
+	struct sim_subject subject = sim_subject_of(sim, NULL, application);
+	struct sim_setting setting = { 0 };
+	int64_t wait = 0;
+
+	if (!application_is(application, "installed") ||
+		json_object_get(application, "invoice") != NULL)
+		return;
+	(void)sim_knob_take(sim, "invoice", NULL, &subject, &setting);
+	if (text_equal(setting.word, "none"))
+		wait = look_again;
+	else if (text_equal(setting.word, "late_s") &&
+		json_object_get(application, "invoice_late") == NULL)
+		wait = setting.ms > 0 ? setting.ms * 1000 : 6 * look_again;
+	if (wait == 0) {
+		invoice_make(sim, application, setting.word, at);
+		return;
+	}
+	if (text_equal(setting.word, "late_s"))
+		json_object_set_new(application, "invoice_late", json_true());
+	else
+		json_object_set_new(application, "invoice_waits", json_true());
+	sim_timer_set(sim, TIMER_INVOICE, json_peek_text(application, "id"), at + wait);
+}
+
+/* What could not be sent shows no documents. */
+static json_t *invoice_view(const json_t *record)
+{
+	json_t *view = json_deep_copy(record);
+
+	if (text_equal(json_peek_text(record, "state"), "send_failed"))
+		json_object_del(view, "documents");
+	return view;
 }
 
 void get_invoice(struct sim_call *call)
@@ -266,7 +187,7 @@ void get_invoice(struct sim_call *call)
 	if (application == NULL)
 		return;
 	if (invoice != NULL)
-		call_reply(call, 200, json_deep_copy(invoice));
+		call_reply(call, 200, invoice_view(invoice));
 	else
 		call_reply(call, 200,
 			json_pack("{s:s}", "state",
@@ -287,7 +208,9 @@ void post_invoice_resend(struct sim_call *call)
 		return;
 	}
 	json_put_text(invoice, "email", email);
+	json_put_text(invoice, "state", "sent");
+	notice_send(call->sim, call->now, "invoice.sent", invoice, application);
 	sim_put_instant(invoice, "sent_at", call->now);
 	call_effect(call);
-	call_reply(call, 200, json_deep_copy(invoice));
+	call_reply(call, 200, invoice_view(invoice));
 }

@@ -7,7 +7,7 @@
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/text.h"
-#include "tests/simulator/sim_inside.h"
+#include "tests/simulator/sim_knobs.h"
 
 enum { ISSUANCE_DAYS = 90 };
 
@@ -30,40 +30,98 @@ static char *der_base64(X509 *x509)
 	return text;
 }
 
-/* The successor of OLD as the application keeps it; NULL with a fault. */
-static json_t *renew(struct sim *sim, const json_t *application, const json_t *old, int64_t now,
-	struct fault *fault)
+/* What a certificate is to be; the pointers borrow from elsewhere. */
+struct renewal {
+	const json_t *application, *old;
+	bool other_subject, other_key, same_expiry; /* the knob issue_wrong */
+	int64_t now;
+};
+
+static void renewal_issue(const struct renewal *renewal, struct sim_issue *issue)
 {
-	const char *pem = json_peek_text(old, "pem");
-	int64_t from = json_peek_number(old, "not_after", 0);
+	int64_t from = json_peek_number(renewal->old, "not_after", 0);
+	int years = (int)json_peek_number(renewal->application, "years", 1);
+	int64_t begin = from > renewal->now ? from : renewal->now;
+
+	issue->role = role_of(json_peek_text(renewal->old, "usage"));
+	issue->not_before = renewal->now;
+	issue->not_after = renewal->same_expiry ? from : sim_add_years(begin, years);
+}
+
+/* The name of someone else, in the same form. */
+static X509_NAME *stranger(const json_t *old, struct fault *fault)
+{
+	return sim_pki_subject("广州某某其他有限公司", json_peek_text(old, "service"),
+		"91440101MA5CTHER2X", fault);
+}
+
+/* Issue the successor in X.509: FACTS and PEM (owned) and DER in base64 (owned). */
+static bool renew_x509(struct sim *sim, const struct renewal *renewal, struct sim_issue *issue,
+	struct cert_facts *facts, char *forms[2], struct fault *fault)
+{
+	const char *pem = json_peek_text(renewal->old, "pem");
 	CLEANUP(cert_freep) X509 *before = cert_from_pem(pem, strlen(pem), fault);
+	CLEANUP(sim_name_freep) X509_NAME *other = NULL;
+	CLEANUP(sim_key_freep) EVP_PKEY *key = NULL;
 	CLEANUP(cert_freep) X509 *after = NULL;
-	struct cert_facts facts;
-	char serial[21];
-	OWNED char *der = NULL;
-	OWNED char *after_pem = NULL;
 
 	if (before == NULL)
+		return false;
+	issue->key = X509_get0_pubkey(before);
+	issue->subject = X509_get_subject_name(before);
+	if (renewal->other_subject)
+		issue->subject = other = stranger(renewal->old, fault);
+	if (renewal->other_key)
+		issue->key = key = sim_pki_key_like(issue->key);
+	if (issue->subject == NULL || issue->key == NULL)
+		return false;
+	after = sim_pki_issue(sim->pki, issue, fault);
+	if (after == NULL || !cert_read_facts(facts, after, fault))
+		return false;
+	forms[0] = sim_pki_pem(after);
+	forms[1] = der_base64(after);
+	return true;
+}
+
+/* On paper the DER's place is taken by the facts, so that a reader can tell what is wrong. */
+static char *paper_form(const struct renewal *renewal, const struct cert_facts *facts)
+{
+	JSON *paper = json_pack("{s:s, s:s, s:I, s:s, s:b, s:b}", "paper", facts->sha256, "serial",
+		facts->serial, "not_after", (json_int_t)facts->not_after, "replaces",
+		json_peek_text(renewal->old, "sha256"), "other_subject",
+		(int)renewal->other_subject, "other_key", (int)renewal->other_key);
+	OWNED char *text = json_write(paper);
+
+	return base64_encode(text, strlen(text));
+}
+
+/* The successor as the application keeps it; NULL with a fault. */
+static json_t *renew(struct sim *sim, const struct renewal *renewal, struct fault *fault)
+{
+	const json_t *old = renewal->old;
+	struct sim_issue issue = { 0 };
+	struct cert_facts facts = { 0 };
+	char *forms[2] = { NULL, NULL }, serial[SIM_SERIAL_TEXT];
+	json_t *one = NULL;
+
+	sim_serial(sim, serial);
+	issue.serial = serial;
+	renewal_issue(renewal, &issue);
+	if (sim->pki == NULL) {
+		sim_paper_issue(&facts, &issue);
+		forms[1] = paper_form(renewal, &facts);
+	} else if (!renew_x509(sim, renewal, &issue, &facts, forms, fault)) {
 		return NULL;
-	sim_hex(sim, serial, 10);
-	serial[0] = (char)('1' + serial[0] % 7);
-	after = sim_pki_issue(sim->pki,
-		&(struct sim_issue){ .key = X509_get0_pubkey(before),
-			.subject = X509_get_subject_name(before),
-			.role = role_of(json_peek_text(old, "usage")),
-			.not_before = now,
-			.not_after = sim_add_years(from > now ? from : now,
-				(int)json_peek_number(application, "years", 1)),
-			.serial = serial },
-		fault);
-	if (after == NULL || !cert_read_facts(&facts, after, fault))
-		return NULL;
-	der = der_base64(after);
-	after_pem = sim_pki_pem(after);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "usage",
+	}
+	one = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:I, s:I}", "usage",
 		json_peek_text(old, "usage"), "serial", facts.serial, "sha256", facts.sha256,
-		"der_b64", der, "pem", after_pem, "replaces", json_peek_text(old, "id"),
-		"replaces_sha256", json_peek_text(old, "sha256"));
+		"der_b64", forms[1], "pem", forms[0], "replaces", json_peek_text(old, "id"),
+		"replaces_sha256", json_peek_text(old, "sha256"), "issuer", facts.issuer,
+		"issuer_sha256", facts.issuer_sha256, "not_before", (json_int_t)facts.not_before,
+		"not_after", (json_int_t)facts.not_after);
+	free(forms[0]);
+	free(forms[1]);
+	return one;
 }
 
 static void note_issue(struct sim *sim, const json_t *application, const json_t *issued)
@@ -84,6 +142,12 @@ static void note_issue(struct sim *sim, const json_t *application, const json_t 
 
 bool issuance_make(struct sim *sim, json_t *application, int64_t now, struct fault *fault)
 {
+	struct sim_subject subject = sim_subject_of(sim, NULL, application);
+	struct renewal renewal = { .application = application,
+		.other_subject = sim_knob_says(sim, "issue_wrong", "subject", &subject),
+		.other_key = sim_knob_says(sim, "issue_wrong", "public_key", &subject),
+		.same_expiry = sim_knob_says(sim, "issue_wrong", "same_expiry", &subject),
+		.now = now };
 	JSON *set = certificate_set(sim, json_peek_text(application, "set_id"));
 	JSON *issued = json_array();
 	json_t *old;
@@ -91,8 +155,10 @@ bool issuance_make(struct sim *sim, json_t *application, int64_t now, struct fau
 
 	json_array_foreach(set, i, old)
 	{
-		json_t *one = renew(sim, application, old, now, fault);
+		json_t *one;
 
+		renewal.old = old;
+		one = renew(sim, &renewal, fault);
 		if (one == NULL)
 			return false;
 		/* The signing certificate first, as readers expect. */
@@ -113,7 +179,9 @@ static json_t *chain_view(const struct sim *sim, const json_t *issued)
 {
 	const char *pem = json_peek_text(json_array_get(issued, 0), "pem");
 	struct fault fault;
-	CLEANUP(cert_freep) X509 *leaf = cert_from_pem(pem, strlen(pem), &fault);
+	CLEANUP(cert_freep)
+	X509 *leaf =
+		pem == NULL || sim->pki == NULL ? NULL : cert_from_pem(pem, strlen(pem), &fault);
 	json_t *list = json_array();
 	X509 *chain[2];
 
@@ -157,22 +225,64 @@ static json_t *issuance_view(const struct sim *sim, const json_t *application, b
 	return view;
 }
 
+/* What the knob does to an answer on its way: cut bytes, or no certificate for encryption. */
+static void spoil(struct sim_call *call, const json_t *application, json_t *view)
+{
+	struct sim_subject subject = sim_subject_of(call->sim, call, application);
+	json_t *list = json_object_get(view, "certificates");
+	json_t *first = json_array_get(list, 0);
+	const char *der = json_peek_text(first, "der_b64");
+
+	if (der != NULL && sim_knob_says(call->sim, "issue_wrong", "truncated", &subject)) {
+		OWNED char *part = text_dupf("%.*s", (int)(strlen(der) / 8 * 4), der);
+
+		json_put_text(first, "der_b64", part);
+	}
+	if (sim_knob_says(call->sim, "issue_wrong", "no_encryption_certificate", &subject)) {
+		for (size_t i = json_array_size(list); i > 0; i--) {
+			const json_t *one = json_array_get(list, i - 1);
+
+			if (text_equal(json_peek_text(one, "usage"), "encrypt"))
+				(void)json_array_remove(list, i - 1);
+		}
+	}
+}
+
+/* Can it not be fetched any more: revoked, or the link's time is over (the knob says when)? */
+static bool is_gone(struct sim_call *call, const json_t *application)
+{
+	struct sim_subject subject = sim_subject_of(call->sim, call, application);
+	int64_t until = json_peek_number(application, "approved_at", 0) + ISSUANCE_DAYS * CLOCK_DAY;
+
+	return json_is_true(json_object_get(application, "issuance_gone")) ||
+		(call->now > until && !application_is(application, "installed")) ||
+		sim_knob_says(call->sim, "issue_wrong", "expired_link", &subject);
+}
+
 void get_issuance(struct sim_call *call)
 {
 	json_t *application = call_object(call, "applications");
+	json_t *view;
 	bool fetched;
 
 	if (application == NULL)
 		return;
-	if (json_object_get(application, "issued") == NULL) {
+	if (json_object_get(application, "issued") == NULL ||
+		application_is(application, "withdrawn")) {
 		(void)call_problem(call, SIM_ISSUANCE_NOT_READY, "the application is %s",
 			json_peek_text(application, "state"));
+		return;
+	}
+	if (is_gone(call, application)) {
+		(void)call_problem(call, SIM_ISSUANCE_GONE, "ask the CA for a new link");
 		return;
 	}
 	fetched = !application_is(application, "approved");
 	if (!fetched)
 		application_move(call->sim, application, "issued", call->now);
-	call_reply(call, 200, issuance_view(call->sim, application, fetched));
+	view = issuance_view(call->sim, application, fetched);
+	spoil(call, application, view);
+	call_reply(call, 200, view);
 }
 
 /* ---- the install report ---- */
@@ -194,23 +304,38 @@ static bool names_all(const json_t *digests, const json_t *issued)
 	return json_array_size(digests) == json_array_size(issued);
 }
 
-/* The new certificates take the old ones' place in the record. */
-static bool supersede(struct sim *sim, const json_t *application, struct fault *fault)
+bool issuance_install(struct sim *sim, json_t *application, int64_t now, struct fault *fault)
 {
 	json_t *one;
 	size_t i;
 
+	if (json_array_size(json_object_get(application, "issued")) == 0)
+		return fault_set(fault, FAULT_CONFLICT, "nothing was issued");
 	json_array_foreach(json_object_get(application, "issued"), i, one)
 	{
 		json_t *old = sim_find(sim, "certificates", json_peek_text(one, "replaces"));
-		const char *pem = json_peek_text(one, "pem");
-		CLEANUP(cert_freep) X509 *x509 = cert_from_pem(pem, strlen(pem), fault);
-		const json_t *record = x509 == NULL ? NULL : certificate_add(sim, x509, old, fault);
+		const json_t *record;
+		struct cert_facts facts = { .role = role_of(json_peek_text(one, "usage")),
+			.not_before = json_peek_number(one, "not_before", 0),
+			.not_after = json_peek_number(one, "not_after", 0) };
 
-		if (record == NULL)
-			return false;
+		(void)snprintf(
+			facts.serial, sizeof(facts.serial), "%s", json_peek_text(one, "serial"));
+		(void)snprintf(
+			facts.sha256, sizeof(facts.sha256), "%s", json_peek_text(one, "sha256"));
+		(void)snprintf(
+			facts.issuer, sizeof(facts.issuer), "%s", json_peek_text(one, "issuer"));
+		(void)snprintf(facts.issuer_sha256, sizeof(facts.issuer_sha256), "%s",
+			json_peek_text(one, "issuer_sha256"));
+		record = certificate_add(sim, &facts, json_peek_text(one, "pem"), old);
 		json_put_text(old, "superseded_by", json_peek_text(record, "id"));
 	}
+	json_put_number(application, "installed_at", now);
+	application_move(sim, application, "installed", now);
+	ledger_add(sim, "installed",
+		json_pack("{s:s, s:s}", "application", json_peek_text(application, "id"),
+			"certificate", json_peek_text(application, "certificate_id")));
+	invoice_begin(sim, application, now);
 	return true;
 }
 
@@ -237,16 +362,10 @@ static bool record_installed(struct sim_call *call, json_t *application)
 			"certificate_sha256 must name the issued certificates");
 		return false;
 	}
-	if (!supersede(call->sim, application, &fault)) {
-		(void)call_problem(call, SIM_INTERNAL, "%s", fault.text);
-		return false;
-	}
-	json_put_number(application, "installed_at", call->now);
-	application_move(call->sim, application, "installed", call->now);
-	ledger_add(call->sim, "installed",
-		json_pack("{s:s, s:s}", "application", json_peek_text(application, "id"),
-			"certificate", call->certificate));
-	return true;
+	if (issuance_install(call->sim, application, call->now, &fault))
+		return true;
+	(void)call_problem(call, SIM_INTERNAL, "%s", fault.text);
+	return false;
 }
 
 void post_install_report(struct sim_call *call)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger: every executed effect and every refused attempt, the oracle of the kill tests.  A
- * replay under an Idempotency-Key is neither: it is counted apart. */
+/* The ledger: every executed effect, every refused attempt and how often each operation was asked for,
+ * the oracle of the kill tests.  A replay under an Idempotency-Key is neither executed nor refused: it
+ * is counted apart. */
 #include <stdio.h>
 
 #include "common/text.h"
 #include "tests/simulator/sim_inside.h"
 
 static const char *const lists[] = { "applications", "payments", "issued", "declared", "verified",
-	"installed", "invoices", "bindings", "transfers" };
+	"installed", "invoices", "bindings", "transfers", "wechat_payments", "refunds",
+	"withdrawals", "resubmissions", "corrections", "rejections", "revocations", "returns",
+	"reused_bindings", "invoice_logins", "notices" };
+
+enum { ITEMS_MAX = 200000 }; /* of one list: what a runaway could append */
 
 static json_t *ledger_list(const struct sim *sim, const char *name)
 {
@@ -23,8 +28,32 @@ static json_t *ledger_list(const struct sim *sim, const char *name)
 
 void ledger_add(struct sim *sim, const char *name, json_t *item)
 {
-	json_array_append_new(ledger_list(sim, name), item);
+	json_t *list = ledger_list(sim, name);
+
+	if (json_array_size(list) < ITEMS_MAX)
+		json_array_append(list, item);
+	json_decref(item);
 	sim->changed = true;
+}
+
+void ledger_attempt(struct sim_call *call)
+{
+	json_t *ledger = sim_table(call->sim, "ledger");
+	json_t *attempts = json_object_get(ledger, "attempts");
+	OWNED char *operation = text_dupf("%s %s", call->request->method, call->operation);
+
+	if (attempts == NULL) {
+		attempts = json_object();
+		json_object_set_new(ledger, "attempts", attempts);
+	}
+	json_put_number(attempts, operation, json_peek_number(attempts, operation, 0) + 1);
+	call->sim->changed = true;
+}
+
+int64_t sim_ledger_count(const struct sim *sim, const char *list)
+{
+	return (int64_t)json_array_size(
+		json_object_get(json_object_get(sim->state, "ledger"), list));
 }
 
 void ledger_replay(struct sim *sim)
@@ -67,20 +96,35 @@ void ledger_refuse(const struct sim_call *call, const char *code)
 	json_array_append_new(refused, item);
 }
 
-void get_ledger(struct sim_call *call)
+static json_t *ledger_view(const struct sim *sim)
 {
 	json_t *view = json_object();
 	json_t *details = json_object();
+	json_t *attempts = json_object_get(sim_table(sim, "ledger"), "attempts");
 
 	for (size_t i = 0; i < COUNT_OF(lists); i++) {
-		json_t *list = ledger_list(call->sim, lists[i]);
+		json_t *list = ledger_list(sim, lists[i]);
 
 		json_put_number(view, lists[i], (int64_t)json_array_size(list));
 		json_object_set(details, lists[i], list);
 	}
 	json_put_number(
-		view, "replayed", json_peek_number(sim_table(call->sim, "ledger"), "replayed", 0));
-	json_object_set(view, "refused", ledger_list(call->sim, "refused"));
+		view, "replayed", json_peek_number(sim_table(sim, "ledger"), "replayed", 0));
+	json_object_set(view, "refused", ledger_list(sim, "refused"));
+	json_object_set_new(
+		view, "attempts", attempts == NULL ? json_object() : json_deep_copy(attempts));
 	json_object_set_new(view, "details", details);
-	call_reply(call, 200, view);
+	return view;
+}
+
+char *sim_ledger(struct sim *sim)
+{
+	JSON *view = ledger_view(sim);
+
+	return json_write(view);
+}
+
+void get_ledger(struct sim_call *call)
+{
+	call_reply(call, 200, ledger_view(call->sim));
 }

@@ -32,37 +32,67 @@ static const struct {
 	{ "authorization_letter", "授权委托书", false },
 };
 
-static json_t *document(const char *id, const char *title, const char *text)
+/* What the knob payee_changes makes of the payee. */
+static const struct {
+	const char *name, *account, *bank;
+} payees[] = {
+	{ "广东省电子商务认证有限公司", "44050158010109666888",
+		"中国建设银行股份有限公司广州东山支行" },
+	{ "广州某某信息咨询有限公司", "3602999999999999999", "某某银行广州某支行" },
+};
+
+static json_t *document(const char *id, const char *version, const char *title, const char *text)
 {
 	json_t *view = json_object();
 	char digest[SHA256_HEX];
 
 	sha256_hex(digest, text, strlen(text));
 	json_put_text(view, "id", id);
-	json_put_text(view, "version", "2026-01");
+	json_put_text(view, "version", version);
 	json_put_text(view, "sha256", digest);
 	json_put_text(view, "title", title);
 	json_put_text(view, "text", text);
 	return view;
 }
 
-json_t *meta_agreement(void)
+/* How often the agreement has changed. */
+static int64_t generation(const struct sim *sim)
 {
-	return document("agr_renewal", "电子认证服务协议", agreement_text);
+	return json_peek_number(sim->state, "agreement_changes", 0);
+}
+
+void meta_agreement_change(struct sim *sim)
+{
+	json_put_number(sim->state, "agreement_changes", generation(sim) + 1);
+	sim->changed = true;
+}
+
+json_t *meta_agreement(const struct sim *sim)
+{
+	int64_t changes = generation(sim);
+	OWNED char *version = text_dupf("2026-%02d", (int)(1 + changes));
+	OWNED char *text = changes == 0
+		? text_dup(agreement_text)
+		: text_dupf("%s四、第%d次修订。\n", agreement_text, (int)changes);
+
+	return document("agr_renewal", version, "电子认证服务协议", text);
 }
 
 json_t *meta_statement(void)
 {
-	return document("sta_intent", "意愿表达", statement_text);
+	return document("sta_intent", "2026-01", "意愿表达", statement_text);
 }
 
-json_t *meta_terms(int64_t add_fen)
+json_t *meta_terms(int64_t add_fen, int64_t withdrawn)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < COUNT_OF(terms); i++) {
-		json_t *term = json_object();
+		json_t *term;
 
+		if (terms[i].years == withdrawn)
+			continue;
+		term = json_object();
 		json_put_number(term, "years", terms[i].years);
 		json_put_number(term, "price_fen", terms[i].price_fen + add_fen);
 		json_array_append_new(list, term);
@@ -70,16 +100,15 @@ json_t *meta_terms(int64_t add_fen)
 	return list;
 }
 
-json_t *meta_payee(const struct sim *sim)
+json_t *meta_payee(struct sim *sim, const struct sim_call *call, const json_t *application)
 {
-	bool other = sim_knob_flag(sim, "payee_changes");
+	struct sim_subject subject = sim_subject_of(sim, call, application);
+	bool other = sim_knob_says(sim, "payee_changes", NULL, &subject);
 	json_t *payee = json_object();
 
-	json_put_text(
-		payee, "name", other ? "广州某某信息咨询有限公司" : "广东省电子商务认证有限公司");
-	json_put_text(payee, "account", other ? "3602999999999999999" : "44050158010109666888");
-	json_put_text(payee, "bank",
-		other ? "某某银行广州某支行" : "中国建设银行股份有限公司广州东山支行");
+	json_put_text(payee, "name", payees[other].name);
+	json_put_text(payee, "account", payees[other].account);
+	json_put_text(payee, "bank", payees[other].bank);
 	return payee;
 }
 
@@ -100,33 +129,52 @@ json_t *meta_attachment_types(void)
 
 void get_agreement(struct sim_call *call)
 {
-	call_reply(call, 200, meta_agreement());
+	call_reply(call, 200, meta_agreement(call->sim));
 }
 
-void get_meta(struct sim_call *call)
+static json_t *payment_methods(struct sim_call *call)
+{
+	return sim_knob_fires(call, "wechat_off") != 0
+		? json_pack("[s]", "bank_transfer")
+		: json_pack("[s, s]", "bank_transfer", "wechat_pay");
+}
+
+static json_t *terminal_states(void)
+{
+	return json_pack("{s:[s,s,s,s], s:[s,s,s], s:[s,s,s,s,s,s,s], s:[s,s], s:[s]}",
+		"application", "installed", "closed", "rejected", "withdrawn", "binding",
+		"confirmed", "cancelled", "expired", "payment", "verified", "paid", "expired",
+		"closed", "refunded", "refund_closed", "refund_abnormal", "refund", "success",
+		"closed", "invoice", "sent");
+}
+
+json_t *meta_view(struct sim_call *call)
 {
 	json_t *meta = json_object();
-	JSON *agreement = meta_agreement();
+	JSON *agreement = meta_agreement(call->sim);
 
-	sim_put_instant(meta, "server_time", call->now);
+	sim_put_instant(meta, "server_time", call->clock);
 	json_put_text(meta, "minimum_client_version", "4.7.6");
 	json_object_del(agreement, "text");
 	json_object_set(meta, "agreement", agreement);
 	json_object_set_new(meta, "statement", meta_statement());
-	json_object_set_new(meta, "terms", meta_terms(0));
-	json_object_set_new(meta, "payment_methods", json_pack("[s]", "bank_transfer"));
-	json_object_set_new(meta, "payee", meta_payee(call->sim));
+	json_object_set_new(meta, "terms", meta_terms(0, 0));
+	json_object_set_new(meta, "payment_methods", payment_methods(call));
+	json_object_set_new(meta, "payee", meta_payee(call->sim, call, NULL));
 	json_put_text(meta, "paid_at_precision", "second");
 	json_object_set_new(meta, "capabilities",
-		json_pack("{s:s, s:b, s:b, s:s}", "payment_timing", "apply_first", "batch_payment",
-			0, "batch_intent", 0, "key_policy", "reuse"));
+		json_pack("{s:s, s:b, s:b, s:b, s:s}", "payment_timing", "apply_first",
+			"batch_payment", 0, "batch_intent", 0, "batch_binding", 1, "key_policy",
+			"reuse"));
 	json_object_set_new(meta, "attachments",
 		json_pack("{s:o, s:[s,s,s], s:i, s:i}", "types", meta_attachment_types(),
 			"media_types", "application/pdf", "image/jpeg", "image/png", "max_bytes",
 			5 * 1024 * 1024, "max_count", 10));
-	json_object_set_new(meta, "terminal_states",
-		json_pack("{s:[s,s,s,s], s:[s,s,s], s:[s,s,s], s:[s]}", "application", "installed",
-			"closed", "rejected", "withdrawn", "binding", "confirmed", "cancelled",
-			"expired", "payment", "verified", "expired", "closed", "invoice", "sent"));
-	call_reply(call, 200, meta);
+	json_object_set_new(meta, "terminal_states", terminal_states());
+	return meta;
+}
+
+void get_meta(struct sim_call *call)
+{
+	call_reply(call, 200, meta_view(call));
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulated CA's keys and certificates, on OpenSSL.  The root signs the intermediate, the
  * intermediate signs two issuing authorities, and those sign what subjects get. */
+#include <ctype.h>
 #include <openssl/bn.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -86,6 +88,11 @@ static EVP_PKEY *make_key(unsigned rsa_bits)
 	return rsa_bits > 0 ? EVP_RSA_gen(rsa_bits) : EVP_EC_gen("P-256");
 }
 
+EVP_PKEY *sim_pki_key_like(const EVP_PKEY *key)
+{
+	return make_key(EVP_PKEY_is_a(key, "RSA") == 1 ? 2048 : 0);
+}
+
 static bool fill_authority(struct sim_pki *pki, enum authority which, X509 *x509, int64_t now)
 {
 	enum authority above = authorities[which].issuer;
@@ -111,14 +118,14 @@ static bool fill_authority(struct sim_pki *pki, enum authority which, X509 *x509
 		X509_sign(x509, pki->keys[above], EVP_sha256()) != 0;
 }
 
-struct sim_pki *sim_pki_new(int64_t now, struct fault *fault)
+struct sim_pki *sim_pki_new(int64_t now, bool quick, struct fault *fault)
 {
 	CLEANUP(sim_pki_freep) struct sim_pki *pki = zalloc(1, sizeof(*pki));
 
 	for (int i = 0; i < AUTHORITY_COUNT; i++) {
 		enum authority which = (enum authority)i;
 
-		pki->keys[which] = make_key(authorities[which].rsa_bits);
+		pki->keys[which] = make_key(quick ? 0 : authorities[which].rsa_bits);
 		pki->certificates[which] = X509_new();
 		if (pki->keys[which] == NULL || pki->certificates[which] == NULL ||
 			!fill_authority(pki, which, pki->certificates[which], now)) {
@@ -304,4 +311,21 @@ char *sim_pki_chain_pem(const struct sim_pki *pki)
 	OWNED char *ec = sim_pki_pem(pki->certificates[AUTHORITY_EC]);
 
 	return text_dupf("%s%s%s", middle, rsa, ec);
+}
+
+void sim_paper_issue(struct cert_facts *out, const struct sim_issue *issue)
+{
+	static const char issuer[] = "CN=Simulated Paper CA,O=xuqi simulator,C=CN";
+	OWNED char *facts = text_dupf("%s %lld %lld", issue->serial,
+		(long long)(issue->not_before / CLOCK_SECOND),
+		(long long)(issue->not_after / CLOCK_SECOND));
+
+	*out = (struct cert_facts){
+		.role = issue->role, .not_before = issue->not_before, .not_after = issue->not_after
+	};
+	for (size_t i = 0; i < sizeof(out->serial) - 1 && issue->serial[i] != '\0'; i++)
+		out->serial[i] = (char)toupper((unsigned char)issue->serial[i]);
+	(void)snprintf(out->issuer, sizeof(out->issuer), "%s", issuer);
+	sha256_hex(out->issuer_sha256, issuer, sizeof(issuer) - 1);
+	sha256_hex(out->sha256, facts, strlen(facts));
 }

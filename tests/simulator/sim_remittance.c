@@ -7,7 +7,6 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "tests/simulator/sim_bank.h"
-#include "tests/simulator/sim_inside.h"
 #include "tests/simulator/sim_knobs.h"
 
 struct remittance {
@@ -88,18 +87,22 @@ static const char *reason_of(
 
 static const struct verdict not_found = { .code = "REMITTANCE_NOT_FOUND" };
 
-/* Weigh one transfer: an unused exact one verifies, best the one whose serial was named; a used one
- * is known as used; one single difference names itself. */
+/* Weigh one transfer: an unused exact one verifies, best the one whose serial was named; a used or a
+ * returned one is known as that; one single difference names itself. */
 static void weigh(struct verdict *best, const struct remittance *remittance, const json_t *payment,
 	const json_t *account, json_t *line)
 {
 	unsigned difference = differences(remittance, payment, account, line);
+	bool returned = json_is_true(json_object_get(line, "returned"));
 	bool used = json_peek_text(line, "used_by") != NULL;
 	bool named = remittance->bank_serial != NULL &&
 		text_equal(remittance->bank_serial, json_peek_text(line, "serial"));
 	const char *reason = reason_of(difference, remittance, line);
 
-	if (difference == 0 && !used) {
+	if (difference == 0 && returned) {
+		if (best->transfer == NULL)
+			*best = (struct verdict){ .code = "REMITTANCE_RETURNED" };
+	} else if (difference == 0 && !used) {
 		if (best->transfer == NULL || named)
 			*best = (struct verdict){ .transfer = line };
 	} else if (best->transfer != NULL) {
@@ -130,36 +133,60 @@ static struct verdict search_bank(
 	return best;
 }
 
-/* The knob's "not arrived yet": it is used up by the first payment declared under it. */
-static bool is_late(struct sim *sim, json_t *payment)
+/* The knob's "not arrived yet": a plain number is used up by the first payment declared under it. */
+static bool is_late(struct sim *sim, json_t *payment, const struct sim_subject *subject)
 {
 	json_t *knobs = sim_table(sim, "knobs");
 	int64_t left = json_peek_number(payment, "not_arrived_left", -1);
 
 	if (left < 0) {
-		left = json_peek_number(knobs, "not_arrived_times", 0);
-		json_put_number(knobs, "not_arrived_times", 0);
+		left = sim_knob_for(sim, "not_arrived_times", subject);
+		if (json_is_integer(json_object_get(knobs, "not_arrived_times")))
+			json_put_number(knobs, "not_arrived_times", 0);
 	}
 	json_put_number(payment, "not_arrived_left", left > 0 ? left - 1 : 0);
 	return left > 0;
 }
 
-static struct verdict judge(struct sim *sim, const struct remittance *remittance, json_t *payment)
+/* The verdict that the knob demands; false if none. */
+static bool is_made_to_fail(
+	struct sim *sim, const struct sim_subject *subject, struct verdict *verdict)
 {
+	static const char *const reasons[] = { "payer_not_corporate", "payer_account", "payer_name",
+		"amount_short", "amount_over", "time", "wrong_payee" };
+
+	for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+		*verdict = (struct verdict){ "REMITTANCE_MISMATCH", reasons[i], NULL };
+		if (sim_knob_says(sim, "remittance_fail", reasons[i], subject))
+			return true;
+	}
+	*verdict = (struct verdict){ .code = "REMITTANCE_USED" };
+	if (sim_knob_says(sim, "remittance_fail", "used", subject))
+		return true;
+	*verdict = (struct verdict){ .code = "REMITTANCE_RETURNED" };
+	return sim_knob_says(sim, "remittance_fail", "returned", subject);
+}
+
+static struct verdict judge(struct sim_call *call, const struct remittance *remittance,
+	json_t *payment, const json_t *application)
+{
+	struct sim_subject subject = sim_subject_of(call->sim, call, application);
 	int64_t due_fen = json_peek_number(payment, "amount_fen", 0);
 	struct verdict verdict;
 
-	if (is_late(sim, payment))
+	if (is_late(call->sim, payment, &subject))
 		return not_found;
-	verdict = search_bank(sim, remittance, payment);
+	verdict = search_bank(call->sim, remittance, payment);
 	if (verdict.transfer == NULL)
 		return verdict;
 	if (is_personal(remittance->payer_name))
 		return (struct verdict){ "REMITTANCE_MISMATCH", "payer_not_corporate", NULL };
-	if (remittance->amount_fen == due_fen)
+	if (remittance->amount_fen != due_fen)
+		return (struct verdict){ "REMITTANCE_MISMATCH",
+			remittance->amount_fen < due_fen ? "amount_short" : "amount_over", NULL };
+	if (is_made_to_fail(call->sim, &subject, &verdict))
 		return verdict;
-	return (struct verdict){ "REMITTANCE_MISMATCH",
-		remittance->amount_fen < due_fen ? "amount_short" : "amount_over", NULL };
+	return search_bank(call->sim, remittance, payment);
 }
 
 /* ---- reading and recording ---- */
@@ -191,14 +218,6 @@ static bool read_remittance(struct sim_call *call, struct remittance *out)
 	return false;
 }
 
-/* The application that PAYMENT pays for (borrowed). */
-static json_t *paid_application(const struct sim *sim, const json_t *payment)
-{
-	const json_t *ids = json_object_get(payment, "applications");
-
-	return sim_find(sim, "applications", json_string_value(json_array_get(ids, 0)));
-}
-
 static json_t *failure(const struct verdict *verdict)
 {
 	bool retryable = text_equal(verdict->code, not_found.code);
@@ -217,24 +236,20 @@ static json_t *failure(const struct verdict *verdict)
 
 static void settle(struct sim_call *call, json_t *payment, const struct verdict *verdict)
 {
-	json_t *application = paid_application(call->sim, payment);
+	const json_t *application = payment_application(call->sim, payment);
 	const char *id = json_peek_text(payment, "id");
 
 	if (verdict->transfer == NULL) {
-		json_put_text(payment, "state", "failed");
 		json_object_set_new(payment, "failed", failure(verdict));
+		payment_move(call->sim, payment, "failed", call->now);
 		return;
 	}
 	json_put_text(verdict->transfer, "used_by", id);
-	json_put_text(payment, "state", "verified");
 	json_object_del(payment, "failed");
-	json_put_number(payment, "verified_at", call->now);
-	json_put_number(application, "paid_at", call->now);
 	ledger_add(call->sim, "verified",
 		json_pack("{s:s, s:s}", "payment", id, "application",
 			json_peek_text(application, "id")));
-	if (application_is(application, "awaiting_payment"))
-		application_move(call->sim, application, "paid", call->now);
+	payment_settle(call->sim, payment, "verified", call->now);
 }
 
 /* The ledger counts a payment as declared once, and each declaration that fails as a refusal. */
@@ -251,7 +266,8 @@ static void note_declaration(
 
 static void declare(struct sim_call *call, json_t *payment, const struct remittance *remittance)
 {
-	struct verdict verdict = judge(call->sim, remittance, payment);
+	struct verdict verdict =
+		judge(call, remittance, payment, payment_application(call->sim, payment));
 
 	note_declaration(call, payment, &verdict);
 	json_object_set(payment, "remittance", call->body);
@@ -271,15 +287,17 @@ static bool may_declare(struct sim_call *call, json_t *payment, const struct rem
 		call_reply(call, 200, payment_view(payment));
 		return false;
 	}
+	if (json_peek_text(payment, "code_url") != NULL) {
+		(void)call_problem(call, SIM_METHOD_UNAVAILABLE, "it is to be paid by WeChat");
+		return false;
+	}
 	if (!text_equal(state, "pending") && !text_equal(state, "failed")) {
-		json_put_text(call_problem(call, SIM_STATE_CONFLICT, "the payment is %s", state),
-			"state", state);
+		call_conflict(call, "payment", state);
 		return false;
 	}
 	if (remittance->paid_at <= json_peek_number(payment, "expires_at", 0))
 		return true;
-	json_put_text(payment, "state", "expired");
-	call->sim->changed = true;
+	payment_move(call->sim, payment, "expired", call->now);
 	(void)call_problem(call, SIM_PAYMENT_EXPIRED, "paid after the quote had run out");
 	return false;
 }
@@ -292,7 +310,7 @@ void put_remittance(struct sim_call *call)
 
 	if (payment == NULL)
 		return;
-	application = paid_application(call->sim, payment);
+	application = payment_application(call->sim, payment);
 	call->certificate = json_peek_text(application, "certificate_id");
 	call->client_ref = json_peek_text(application, "client_ref");
 	if (read_remittance(call, &remittance) && may_declare(call, payment, &remittance))

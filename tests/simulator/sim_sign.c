@@ -105,7 +105,7 @@ static bool refuse(struct sim_call *call, enum sim_code code, const char *why)
 	json_t *problem = call_problem(call, code, "%s", why);
 
 	if (code == SIM_CLOCK_SKEW)
-		sim_put_instant(problem, "server_time", call->now);
+		sim_put_instant(problem, "server_time", call->clock);
 	return false;
 }
 
@@ -119,8 +119,9 @@ static bool nonce_is_new(struct sim_call *call, const char *nonce)
 
 	json_object_foreach_safe(nonces, next, known, seen)
 	{
-		if (json_integer_value(seen) + SIM_NONCE_S * CLOCK_SECOND < call->now)
-			json_object_del(nonces, known);
+		if (json_integer_value(seen) + SIM_NONCE_S * CLOCK_SECOND >= call->now)
+			break; /* the table is in order of arrival */
+		json_object_del(nonces, known);
 	}
 	if (json_object_get(nonces, nonce) != NULL)
 		return false;
@@ -158,8 +159,8 @@ bool sim_check_request(struct sim_call *call)
 		return refuse(call, SIM_SIGNATURE_BAD, "key_id, nonce or timestamp is wrong");
 	if (!signature_is_right(call, timestamp, nonce, signature))
 		return refuse(call, SIM_SIGNATURE_BAD, "the signature does not fit the request");
-	if (at > call->now + SIM_SKEW_S * CLOCK_SECOND ||
-		at < call->now - SIM_SKEW_S * CLOCK_SECOND)
+	if (at > call->clock + SIM_SKEW_S * CLOCK_SECOND ||
+		at < call->clock - SIM_SKEW_S * CLOCK_SECOND)
 		return refuse(call, SIM_CLOCK_SKEW, "the timestamp is more than 300 s off");
 	if (!nonce_is_new(call, nonce))
 		return refuse(call, SIM_SIGNATURE_BAD, "the nonce was used before");

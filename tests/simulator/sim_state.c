@@ -13,7 +13,12 @@
 #include "tests/simulator/sim_knobs.h"
 
 static const char *const tables[] = { "certificates", "bindings", "applications", "payments",
-	"idempotency", "nonces", "ledger", "knobs", "bank" };
+	"refunds", "webhooks", "deliveries", "logins", "timers", "idempotency", "nonces", "ledger",
+	"knobs", "bank" };
+
+static const char *const key_words[] = {
+	[SIM_KEYS_FULL] = "full", [SIM_KEYS_QUICK] = "quick", [SIM_KEYS_NONE] = "none"
+};
 
 json_t *sim_table(const struct sim *sim, const char *name)
 {
@@ -81,6 +86,12 @@ void sim_id(struct sim *sim, char out[SIM_ID_TEXT], const char *prefix)
 	(void)snprintf(out, SIM_ID_TEXT, "%s_%s", prefix, digits);
 }
 
+void sim_serial(struct sim *sim, char out[SIM_SERIAL_TEXT])
+{
+	sim_hex(sim, out, 10);
+	out[0] = (char)('1' + out[0] % 7);
+}
+
 void sim_put_instant(json_t *object, const char *key, int64_t at)
 {
 	char text[CLOCK_TEXT];
@@ -119,10 +130,13 @@ struct sim *sim_new(const struct sim_options *options, int64_t now, struct fault
 	json_put_number(sim->state, "version", 1);
 	json_put_number(sim->state, "seed", options->seed);
 	json_put_number(sim->state, "counter", 0);
-	sim->pki = sim_pki_new(now, fault);
-	if (sim->pki == NULL)
-		return NULL;
-	json_object_set_new(sim->state, "pki", sim_pki_save(sim->pki));
+	json_put_text(sim->state, "keys", key_words[options->keys]);
+	if (options->keys != SIM_KEYS_NONE) {
+		sim->pki = sim_pki_new(now, options->keys == SIM_KEYS_QUICK, fault);
+		if (sim->pki == NULL)
+			return NULL;
+		json_object_set_new(sim->state, "pki", sim_pki_save(sim->pki));
+	}
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		(void)sim_table(sim, tables[i]);
 	sim_knobs_init(sim);
@@ -143,10 +157,13 @@ struct sim *sim_load(
 		(void)fault_set(fault, FAULT_INPUT, "not a state of this simulator's version");
 		return NULL;
 	}
-	sim->pki = sim_pki_load(json_object_get(sim->state, "pki"), fault);
-	if (sim->pki == NULL)
-		return NULL;
+	if (!text_equal(json_peek_text(sim->state, "keys"), key_words[SIM_KEYS_NONE])) {
+		sim->pki = sim_pki_load(json_object_get(sim->state, "pki"), fault);
+		if (sim->pki == NULL)
+			return NULL;
+	}
 	sim_knobs_init(sim);
+	sim_deliveries_again(sim);
 	return take(sim);
 }
 
@@ -176,5 +193,5 @@ bool sim_changed(struct sim *sim)
 
 char *sim_root_pem(const struct sim *sim)
 {
-	return sim_pki_pem(sim_pki_root(sim->pki));
+	return sim->pki == NULL ? text_dup("") : sim_pki_pem(sim_pki_root(sim->pki));
 }

@@ -104,7 +104,7 @@ static void a_payment_that_makes_no_sense_is_refused(void **state)
 	(void)pay(world, "bank_transfer", json_pack("[s, s]", world->journey.application, "app_2"),
 		"a@b.cn");
 	assert_problem(&world->client, 422, "BATCH_UNAVAILABLE");
-	(void)pay(world, "wechat_pay", one(world), "a@b.cn");
+	(void)pay(world, "cash", one(world), "a@b.cn");
 	assert_problem(&world->client, 422, "METHOD_UNAVAILABLE");
 	(void)pay(world, "bank_transfer", one(world), "nobody");
 	assert_problem(&world->client, 422, "FIELD_INVALID");
