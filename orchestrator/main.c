@@ -11,14 +11,18 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/seal.h"
 #include "common/text.h"
 #include "orchestrator/api/api.h"
 #include "orchestrator/connectors/connector.h"
 #include "orchestrator/flows/agent_ca.h"
 #include "orchestrator/flows/app.h"
 #include "orchestrator/flows/ca_watch.h"
+#include "orchestrator/flows/keyring.h"
 #include "orchestrator/flows/migrating.h"
 #include "orchestrator/flows/office_calendar.h"
+#include "orchestrator/flows/privacy_watch.h"
+#include "orchestrator/flows/resealing.h"
 #include "orchestrator/flows/starting.h"
 #include "orchestrator/flows/sweep.h"
 #include "orchestrator/flows/tending.h"
@@ -91,6 +95,8 @@ static void daemon_stop(struct daemon *self)
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		if (self->watches[i] != NULL)
 			ca_watch_stop(self->watches[i]);
+	if (self->app.privacy != NULL)
+		privacy_watch_stop(self->app.privacy);
 	(void)event_add(self->stop_timer, &(struct timeval){ 0 });
 }
 
@@ -204,6 +210,7 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 	if (self->tending == NULL)
 		return false;
 	watch_cas(self);
+	(void)privacy_watch_new(&self->app);
 	return true;
 }
 
@@ -233,6 +240,28 @@ static void on_started(struct app *app, const struct fault *failed)
 		LOG_NUMBER("adopted", self->cluster.adopted));
 }
 
+static void on_sealed(struct app *app, const struct fault *failed)
+{
+	struct daemon *self = daemon_of(app);
+	struct fault fault;
+
+	if (failed != NULL)
+		daemon_fail(self, failed);
+	else if (!starting_start(app, self->embedded, on_started, &fault))
+		daemon_fail(self, &fault);
+}
+
+static void on_keyed(struct app *app, const struct fault *failed)
+{
+	struct daemon *self = daemon_of(app);
+	struct fault fault;
+
+	if (failed != NULL)
+		daemon_fail(self, failed);
+	else if (!resealing_start(app, true, on_sealed, &fault))
+		daemon_fail(self, &fault);
+}
+
 static void on_migrated(struct app *app, const struct fault *failed)
 {
 	struct daemon *self = daemon_of(app);
@@ -242,7 +271,7 @@ static void on_migrated(struct app *app, const struct fault *failed)
 		daemon_fail(self, failed);
 	else if (self->migrate_only)
 		daemon_stop(self);
-	else if (!starting_start(app, self->embedded, on_started, &fault))
+	else if (!keyring_start(app, on_keyed, &fault))
 		daemon_fail(self, &fault);
 }
 
@@ -332,9 +361,11 @@ static void daemon_free(struct daemon *self)
 	tending_free(self->tending);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		ca_watch_free(self->watches[i]);
+	privacy_watch_free(app->privacy);
 	connectors_free(&app->connectors);
 	agent_ca_free(app->agent_ca);
 	calendar_free(app->calendar);
+	seal_keys_free(app->seals);
 	if (self->mend_timer != NULL)
 		event_free(self->mend_timer);
 	if (self->stop_timer != NULL) {

@@ -46,6 +46,7 @@ static const struct setting table[] = {
 	TEXT_OF("payee.bank", payee_bank, "", "Pinned bank of the payee."),
 	TEXT_OF("calendar.dir", calendar_dir, XUQI_DATA_DIR "/calendar", "Directory of the holiday notices, CN-YYYY.yaml (policies/calendar)."),
 	TEXT_OF("calendar.override", calendar_override, "", "File with this site's own holidays, worked days and office hours, laid over the notices."),
+	SECRET_OF("privacy.key_file", privacy_key_file, "File with the keys of personal data, 64 hex digits a line, the newest first, mode 0600. Empty: state_dir/privacy.key, made at the first start."),
 	NUMBER_OF("pacing.lease_seconds", lease_seconds, "120", 5, 3600, "How long one step of a renewal may take before another worker takes it over, seconds."),
 	NUMBER_OF("pacing.poll_first_seconds", poll_first_seconds, "30", 1, 86400, "Polling of a young state, seconds; it slows down with the state's age."),
 	NUMBER_OF("pacing.poll_max_seconds", poll_max_seconds, "1800", 1, 86400, "Slowest polling, seconds."),

@@ -43,12 +43,19 @@ end $$;
 create trigger units_path before insert or update of parent_id on units
   for each row execute function units_set_path();
 
-create table people (
-  id        bigint generated always as identity primary key,
-  login     text not null constraint people_login_once unique,
-  name      text not null,
-  mobile    text,
-  email     text
+create table people ( -- mobile, email and id_no are sealed (0014_privacy.sql); null: not given, or erased
+  id         bigint generated always as identity primary key,
+  login      text not null constraint people_login_once unique, -- never changes: what is sealed is bound to it
+  name       text not null,
+  mobile     text,
+  email      text,
+  id_type    text constraint people_id_type
+             check (id_type in ('id_card', 'passport', 'hk_macau_permit', 'taiwan_permit', 'residence_permit')),
+  id_no      text,
+  mobile_key text, -- keyed digests: what equality is asked by
+  id_no_key  text constraint people_id_no_once unique,
+  marks      jsonb not null default '{}', -- salted digest of each value ever given; outlives the value
+  erased_at  timestamptz
 );
 
 create type person_role as enum ('operator', 'finance', 'approver', 'handler', 'auditor', 'admin');
@@ -541,13 +548,17 @@ create table tasks ( -- 待办: what only a person can do
 );
 create unique index tasks_one_open on tasks (kind, renewal_id) where state = 'open' and renewal_id is not null;
 create index tasks_by_state on tasks (state, kind, id);
-create table task_files (
+create table task_files ( -- name and content are sealed (0014_privacy.sql); null: erased
   id         bigint generated always as identity primary key,
   task_id    bigint not null references tasks,
-  name       text not null,
+  n          int not null, -- 0, 1, 2 … within the task: what is sealed is bound to it
+  name       text,
   media_type text not null,
-  sha256     text not null,
-  content    bytea not null
+  size       bigint,
+  mark       text not null default '', -- salted digest of the content; outlives it
+  content    bytea,
+  erased_at  timestamptz,
+  constraint task_files_once unique (task_id, n)
 );
 
 -- ---------------------------------------------------------------- installation on tokens

@@ -6,9 +6,23 @@
 
 -- ---------------------------------------------------------------- audit and waking
 
+-- What looks like a mobile number, a resident's number (GB 11643) or an address in any text of a document is masked:
+-- the audit can never be erased.
+create function personal_masked(p_doc jsonb) returns jsonb language plpgsql immutable as $$
+begin
+  return case jsonb_typeof(p_doc)
+    when 'object' then (select coalesce(jsonb_object_agg(key, personal_masked(value)), '{}') from jsonb_each(p_doc))
+    when 'array' then (select coalesce(jsonb_agg(personal_masked(e) order by o), '[]') from jsonb_array_elements(p_doc) with ordinality x(e, o))
+    when 'string' then to_jsonb(regexp_replace(regexp_replace(regexp_replace(p_doc #>> '{}',
+      '(?<![0-9A-Za-z])(1[3-9][0-9])[0-9]{4}([0-9]{4})(?![0-9A-Za-z])', '\1****\2', 'g'),
+      '(?<![0-9A-Za-z])([1-8][0-9]{2})[0-9]{3}(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([0-9]{3}[0-9X])(?![0-9A-Za-z])', '\1***********\5', 'g'),
+      '([A-Za-z0-9])[A-Za-z0-9._%+-]*@([A-Za-z0-9-]+\.[A-Za-z0-9.-]+)', '\1***@\2', 'g'))
+    else p_doc end;
+end $$;
+
 create function audit_add(p_actor text, p_action text, p_object text, p_detail jsonb) returns void
 language sql as $$
-  insert into audit (actor, action, object, detail) values (p_actor, p_action, p_object, coalesce(p_detail, '{}'))
+  insert into audit (actor, action, object, detail) values (p_actor, p_action, p_object, personal_masked(coalesce(p_detail, '{}')))
 $$;
 
 -- A fact has come in for these renewals: look at them at once, also when a worker holds one just now.

@@ -99,10 +99,18 @@ begin
   if exists (select from api_tokens t join people m on m.id = t.person_id where m.login = d->>'login' and not in_scope(t.unit_id, (p->>'unit')::bigint)) then
     raise exception 'the person % is outside your scope', d->>'login' using errcode = 'XQ403';
   end if;
-  insert into people (login, name, mobile, email)
-  values (d->>'login', coalesce(d->>'name', d->>'login'), d->>'mobile', d->>'email')
+  if exists (select from people where id_no_key = d->>'id_no_key' and login <> d->>'login') then
+    raise exception 'this id number is already recorded with %: a person has one login', (select login from people where id_no_key = d->>'id_no_key')
+      using errcode = 'XQ409';
+  end if;
+  insert into people (login, name, mobile, email, id_type, id_no, mobile_key, id_no_key, marks)
+  values (d->>'login', coalesce(d->>'name', d->>'login'), d->>'mobile', d->>'email',
+    case when d->>'id_no' is not null then coalesce(d->>'id_type', 'id_card') end, d->>'id_no', d->>'mobile_key', d->>'id_no_key',
+    coalesce(d->'marks', '{}'))
   on conflict (login) do update set name = coalesce(d->>'name', people.name), mobile = coalesce(excluded.mobile, people.mobile),
-    email = coalesce(excluded.email, people.email)
+    email = coalesce(excluded.email, people.email), id_type = coalesce(excluded.id_type, people.id_type),
+    id_no = coalesce(excluded.id_no, people.id_no), mobile_key = coalesce(excluded.mobile_key, people.mobile_key),
+    id_no_key = coalesce(excluded.id_no_key, people.id_no_key), marks = people.marks || excluded.marks
   returning id into v_person;
   if d->>'legal_entity' is not null then
     select id into v_entity from legal_entities where uscc = d->>'legal_entity';
@@ -117,6 +125,6 @@ begin
   values (v_person, (d->>'role')::person_role, v_unit, d->>'secret_sha256',
     now() + make_interval(days => v_days))
   returning id into v_id;
-  perform audit_add(p->>'login', 'token.made', 'token:' || v_id, d - '{secret_sha256,mobile,email}'::text[]);
+  perform audit_add(p->>'login', 'token.made', 'token:' || v_id, d - '{secret_sha256,name,mobile,email,id_no,mobile_key,id_no_key}'::text[]);
   return jsonb_build_object('id', v_id, 'login', d->>'login', 'role', d->>'role', 'unit', d->>'unit');
 end $$;

@@ -8,6 +8,7 @@
 #include "common/digest.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "orchestrator/domain/personal.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
 
@@ -85,7 +86,12 @@ enum flow_next ask_authorise(struct flow *flow, void *self)
 static enum flow_next ask_query(struct flow *flow, void *self)
 {
 	struct ask *ask = self;
+	struct fault fault;
 	JSON *query = request_query_json(ask->request);
+
+	if (ask->route->prepare != NULL && !ask->route->prepare(ask, &fault))
+		return flow_fail_with(flow, &fault);
+
 	OWNED char *query_text = json_write(query);
 	OWNED char *body_text = json_write(ask->body);
 
@@ -97,6 +103,7 @@ static enum flow_next ask_read(struct flow *flow, void *self)
 {
 	struct ask *ask = self;
 	const PGresult *rows = flow_rows(flow);
+	struct fault fault;
 
 	if (PQntuples(rows) != 1)
 		return flow_fail(flow, FAULT_ABSENT, "there is no such thing here: %s",
@@ -108,8 +115,17 @@ static enum flow_next ask_read(struct flow *flow, void *self)
 	if (ask->status == 404)
 		return flow_fail(flow, FAULT_ABSENT, "there is no such thing here: %s",
 			request_param(ask->request, 0));
-	ask->answer = text_dup(PQgetvalue(rows, 0, 1));
-	return FLOW_DONE;
+	ask->answer = ask->route->opens ? ask_opened(ask, PQgetvalue(rows, 0, 1), &fault)
+					: text_dup(PQgetvalue(rows, 0, 1));
+	return ask->answer != NULL ? FLOW_DONE : flow_fail_with(flow, &fault);
+}
+
+char *ask_opened(const struct ask *ask, const char *document, struct fault *fault)
+{
+	JSON *sealed = json_read(document, strlen(document), fault);
+	JSON *opened = sealed != NULL ? personal_opened(sealed, ask->app->seals, fault) : NULL;
+
+	return opened != NULL ? json_write(opened) : NULL;
 }
 
 enum flow_next ask_answer(struct ask *ask, int status, json_t *answer)

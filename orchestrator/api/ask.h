@@ -29,6 +29,9 @@ struct people_route {
 	struct flow_kind *story;
 	size_t size; /* of the story's struct, whose first member is a struct ask; 0: struct ask */
 	void (*release)(void *self); /* what the story owns beside; may be NULL */
+	/* Before the statement: seal what is personal in the body, or add to it; may be NULL. */
+	bool (*prepare)(struct ask *ask, struct fault *fault);
+	bool opens; /* the answer has references to sealed values (domain/personal.h) */
 };
 
 struct ask {
@@ -54,5 +57,7 @@ void ask_finished(void *self, const struct fault *fault);
 
 /* Keep ANSWER (taken) and STATUS for the reply. */
 enum flow_next ask_answer(struct ask *ask, int status, json_t *answer);
+/* The answer's text for a document of the database: sealed values opened or masked.  NULL with the fault. */
+char *ask_opened(const struct ask *ask, const char *document, struct fault *fault);
 /* Does the body say "commit": true? */
 bool ask_commits(const struct ask *ask);

@@ -155,9 +155,15 @@ static void plan_release(void *self)
 	planning_done(&plan->planning);
 }
 
-const struct people_route policy_check_route = { ROLE_ANY, NULL, &check_kind,
-	sizeof(struct plan_ask), plan_release };
-const struct people_route plan_route = { ROLE_OPERATOR | ROLE_APPROVER | ROLE_ADMIN, NULL,
-	&plan_kind, sizeof(struct plan_ask), plan_release };
-const struct people_route campaign_create_route = { ROLE_OPERATOR | ROLE_ADMIN, NULL,
-	&campaign_kind, sizeof(struct plan_ask), plan_release };
+const struct people_route policy_check_route = { .roles = ROLE_ANY,
+	.story = &check_kind,
+	.size = sizeof(struct plan_ask),
+	.release = plan_release };
+const struct people_route plan_route = { .roles = ROLE_OPERATOR | ROLE_APPROVER | ROLE_ADMIN,
+	.story = &plan_kind,
+	.size = sizeof(struct plan_ask),
+	.release = plan_release };
+const struct people_route campaign_create_route = { .roles = ROLE_OPERATOR | ROLE_ADMIN,
+	.story = &campaign_kind,
+	.size = sizeof(struct plan_ask),
+	.release = plan_release };

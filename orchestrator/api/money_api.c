@@ -109,8 +109,10 @@ static void export_release(void *self)
 	free(export->csv);
 }
 
-const struct people_route export_route = { ROLE_FINANCE, NULL, &export_kind,
-	sizeof(struct export_ask), export_release };
+const struct people_route export_route = { .roles = ROLE_FINANCE,
+	.story = &export_kind,
+	.size = sizeof(struct export_ask),
+	.release = export_release };
 
 /* ---- statement import ---- */
 
@@ -275,5 +277,7 @@ static void statement_release(void *self)
 	PQclear(import->orders);
 }
 
-const struct people_route statement_route = { ROLE_FINANCE, NULL, &statement_kind,
-	sizeof(struct statement_ask), statement_release };
+const struct people_route statement_route = { .roles = ROLE_FINANCE,
+	.story = &statement_kind,
+	.size = sizeof(struct statement_ask),
+	.release = statement_release };

@@ -39,8 +39,8 @@ static void readyz(struct request *request, void *context)
 #define LOOK  ROLE_ANY
 
 /* name of the route's facts · who · statement */
-#define STATEMENT_ROUTE(name, who, statement) \
-	static const struct people_route name##_route = { who, sql_##statement, NULL, 0, NULL }
+#define STATEMENT_ROUTE(name, who, asks) \
+	static const struct people_route name##_route = { .roles = (who), .statement = sql_##asks }
 
 STATEMENT_ROUTE(certificates, LOOK, certificate_list);
 STATEMENT_ROUTE(certificate_import, ROLE_OPERATOR | ROLE_ADMIN, certificate_import);
@@ -50,9 +50,6 @@ STATEMENT_ROUTE(campaign_approve, ROLE_APPROVER, campaign_approve);
 STATEMENT_ROUTE(campaign_run, ROLE_OPERATOR | ROLE_ADMIN, campaign_run);
 STATEMENT_ROUTE(renewals, LOOK, renewal_list);
 STATEMENT_ROUTE(renewal, LOOK, renewal_show);
-STATEMENT_ROUTE(tasks, LOOK, task_list);
-STATEMENT_ROUTE(task_done, ROLE_OPERATOR | ROLE_FINANCE | ROLE_APPROVER | ROLE_HANDLER | ROLE_ADMIN,
-	task_done);
 STATEMENT_ROUTE(task_assign, ROLE_OPERATOR | ROLE_ADMIN, task_assign);
 STATEMENT_ROUTE(handlers, ROLE_OPERATOR | ROLE_HANDLER | ROLE_AUDITOR | ROLE_ADMIN, handler_list);
 STATEMENT_ROUTE(handler_leave, ROLE_OPERATOR | ROLE_HANDLER | ROLE_ADMIN, handler_leave);
@@ -118,6 +115,14 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_POST, "/v1/tokens", SMALL, &token_route, ask_begin },
 	{ INBOUND_GET,  "/v1/tokens", 0, &tokens_route, ask_begin },
 	{ INBOUND_POST, "/v1/tokens/:id/revoke", SMALL, &token_revoke_route, ask_begin },
+	{ INBOUND_GET,  "/v1/people", 0, &people_list_route, ask_begin },
+	{ INBOUND_POST, "/v1/people/find", SMALL, &person_find_route, ask_begin },
+	{ INBOUND_POST, "/v1/people/:id/reveal", SMALL, &person_reveal_route, ask_begin },
+	{ INBOUND_GET,  "/v1/tasks/:id/files", 0, &files_route, ask_begin },
+	{ INBOUND_GET,  "/v1/files/:id", 0, &file_route, ask_begin },
+	{ INBOUND_POST, "/v1/files/:id/reveal", SMALL, &file_reveal_route, ask_begin },
+	{ INBOUND_GET,  "/v1/privacy", 0, &privacy_route, ask_begin },
+	{ INBOUND_POST, "/v1/privacy/erase", SMALL, &person_erase_route, ask_begin },
 };
 /* clang-format on */
 const size_t people_route_count = COUNT_OF(people_routes);

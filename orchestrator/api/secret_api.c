@@ -6,6 +6,7 @@
 #include "common/digest.h"
 #include "common/text.h"
 #include "orchestrator/api/stories.h"
+#include "orchestrator/domain/personal.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
 
@@ -52,7 +53,8 @@ static enum flow_next token_insert(struct flow *flow, void *self)
 	struct fault fault;
 
 	if (!json_text(&login, made->ask.body, "login", &fault) ||
-		!json_text(&role, made->ask.body, "role", &fault))
+		!json_text(&role, made->ask.body, "role", &fault) ||
+		!personal_seal_person(made->ask.body, made->ask.app->seals, &fault))
 		return flow_fail_with(flow, &fault);
 	return insert(flow, made, "xq_", "secret_sha256", sql_token_make);
 }
@@ -72,8 +74,9 @@ static const struct flow_step token_steps[] = {
 
 static struct flow_kind token_kind = { "token_create", token_steps, ask_finished, 16, 0 };
 
-const struct people_route token_route = { ROLE_ADMIN, NULL, &token_kind, sizeof(struct secret_ask),
-	NULL };
+const struct people_route token_route = {
+	.roles = ROLE_ADMIN, .story = &token_kind, .size = sizeof(struct secret_ask)
+};
 
 /* ---- enrolment codes ---- */
 
@@ -104,5 +107,6 @@ static const struct flow_step code_steps[] = {
 
 static struct flow_kind code_kind = { "enrol_code", code_steps, ask_finished, 16, 0 };
 
-const struct people_route enrol_code_route = { ROLE_OPERATOR | ROLE_ADMIN, NULL, &code_kind,
-	sizeof(struct secret_ask), NULL };
+const struct people_route enrol_code_route = {
+	.roles = ROLE_OPERATOR | ROLE_ADMIN, .story = &code_kind, .size = sizeof(struct secret_ask)
+};

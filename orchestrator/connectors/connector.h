@@ -20,7 +20,6 @@
 /* clang-format off */
 #define CONNECTOR_OPS(X)                                                                           \
 	X(META, meta)                     /* 准备工作: what the CA offers */                       \
-	X(FIND, find)                     /* 证书列表: is it bound already? */                     \
 	X(BIND, bind)                     /* 获取二维码 */                                         \
 	X(BIND_STATUS, bind_status)       /* 扫码, 确认绑定 */                                     \
 	X(UNBIND, unbind)                 /* 取消: a QR that nobody confirmed */                   \

@@ -30,7 +30,6 @@ struct request_shape {
 
 static const struct request_shape shapes[] = {
 	[CONNECTOR_META] = { "GET", "/v1/meta", NULL },
-	[CONNECTOR_FIND] = { "GET", "/v1/certificates?serial={i}", NULL },
 	[CONNECTOR_BIND] = { "POST", "/v1/bindings", "/v1/bindings?client_ref={r}" },
 	[CONNECTOR_BIND_STATUS] = { "GET", "/v1/bindings/{i}", NULL },
 	[CONNECTOR_UNBIND] = { "DELETE", "/v1/bindings/{i}", NULL },
@@ -64,7 +63,6 @@ const struct connector_traits gateway_traits = {
 		CAPABILITY_BIT(CAN_REFUND),
 	.ops = {
 		[CONNECTOR_META] = { true, false, false, false },
-		[CONNECTOR_FIND] = { true, false, false, false },
 		[CONNECTOR_BIND] = { true, true, false, true },
 		[CONNECTOR_BIND_STATUS] = { true, false, false, false },
 		[CONNECTOR_UNBIND] = { true, true, false, false },

@@ -17,6 +17,8 @@ struct inbound;
 struct outbound;
 struct sweep;
 struct agent_ca;
+struct privacy_watch;
+struct seal_keys;
 
 /* Texts are owned; see the table in settings.c for meanings, units and defaults. */
 struct settings {
@@ -30,6 +32,7 @@ struct settings {
 	char *gateway_url, *gateway_ca_file, *gateway_key_id, *gateway_secret_file;
 	char *payee_name, *payee_account, *payee_bank;
 	char *calendar_dir, *calendar_override;
+	char *privacy_key_file;
 	int64_t lease_seconds, poll_first_seconds, poll_max_seconds, verify_seconds;
 	int64_t retry_first_seconds, retry_max_seconds, meta_seconds, flows_max;
 	int64_t header_bytes, connections, connections_per_address, request_seconds;
@@ -44,6 +47,8 @@ struct app {
 	struct connectors connectors; /* one per CA */
 	struct agent_ca *agent_ca;
 	struct calendar *calendar; /* working days; never NULL */
+	struct seal_keys *seals;   /* of personal data; set before anything is served */
+	struct privacy_watch *privacy;
 	struct sweep *sweep;
 	void (*on_step_ended)(struct app *app); /* a renewal took a step: look for the next */
 	struct inbound *people, *agents;

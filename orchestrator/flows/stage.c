@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "orchestrator/domain/effect_key.h"
+#include "orchestrator/domain/personal.h"
 #include "orchestrator/flows/lease.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
@@ -144,12 +145,20 @@ static enum flow_next step_filed(struct flow *flow, void *self)
 	struct stage_run *run = self;
 	const PGresult *rows = flow_rows(flow);
 
+	struct fault fault;
+
 	run->files = json_array();
-	for (int i = 0; i < PQntuples(rows); i++)
-		(void)json_array_append_new(run->files,
-			json_pack("{s:s, s:s, s:s, s:s}", "name", PQgetvalue(rows, i, 0),
-				"media_type", PQgetvalue(rows, i, 1), "sha256",
-				PQgetvalue(rows, i, 2), "data_b64", PQgetvalue(rows, i, 3)));
+	for (int i = 0; i < PQntuples(rows); i++) {
+		json_t *file = personal_open_file(
+			&(struct personal_file){ .name = PQgetvalue(rows, i, 0),
+				.media_type = PQgetvalue(rows, i, 1),
+				.place = PQgetvalue(rows, i, 2),
+				.content_b64 = PQgetvalue(rows, i, 3) },
+			run->app->seals, &fault);
+		if (file == NULL)
+			return flow_fail_with(flow, &fault);
+		(void)json_array_append_new(run->files, file);
+	}
 	return go_on(flow, run->stage->decide(run));
 }
 
@@ -316,6 +325,9 @@ static enum flow_next step_planned(struct flow *flow, void *self)
 static enum flow_next step_conclude(struct flow *flow, void *self)
 {
 	struct stage_run *run = self;
+
+	personal_seal_tasks(run->conclusion, run->id, run->app->seals);
+
 	OWNED char *text = json_write(run->conclusion);
 
 	return db_begin(

@@ -72,7 +72,7 @@ enum stage_next stage_call(
 	json_decref(run->body);
 	run->body = body != NULL ? body : json_object();
 	run->call = (struct connector_call){
-		.op = op, .id = run->ca_id, .body = run->body, .doc = run->doc
+		.op = op, .id = run->ca_id, .body = run->body, .doc = run->doc, .keys = run->app->seals
 	};
 	return STAGE_CALL;
 }

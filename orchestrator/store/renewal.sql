@@ -32,7 +32,7 @@ select (jsonb_build_object(
   'token', (select jsonb_build_object('id', t.id::text, 'serial', t.serial, 'label', t.label, 'present', t.present,
       'workstation', t.workstation_id::text, 'workstation_name', w.name, 'place', w.place, 'client_version', w.client_version)
     from tokens t left join workstations w on w.id = t.workstation_id where t.id = s.token_id),
-  'handler', (select jsonb_build_object('id', p.id::text, 'login', p.login, 'name', p.name, 'mobile', p.mobile, 'email', p.email)
+  'handler', (select jsonb_build_object('id', p.id::text, 'login', p.login, 'name', p.name, 'mobile', sealed_at(p.mobile, 'people.mobile', p.login), 'email', sealed_at(p.email, 'people.email', p.login))
     from people p where p.id = coalesce(r.handler_id, s.handler_id)),
   'entity', (select jsonb_build_object('name', e.name, 'uscc', e.uscc, 'tax_id', e.tax_id, 'invoice_title', e.invoice_title)
     from legal_entities e where e.id = s.legal_entity_id),
@@ -94,11 +94,13 @@ select renewal_rest($1::bigint, $3::jsonb) from renewal_fenced($1::bigint, $2::b
 update renewals set claimed_until = null, due_at = least(due_at, now()) where claimed_until is not null
 
 -- name: renewal_files
--- The files a person attached for this renewal's last task of a kind.
-select f.name, f.media_type, f.sha256, translate(encode(f.content, 'base64'), E'\n', '')
+-- The files a person attached for this renewal's last task of a kind, sealed, with the place they are sealed for.
+select sealed_at(f.name, 'task_files.name', f.task_id || '/' || f.n), f.media_type,
+  'task_files.content/' || f.task_id || '/' || f.n, translate(encode(f.content, 'base64'), E'\n', '')
 from task_files f
 where f.task_id = (select max(id) from tasks where renewal_id = $1::bigint and kind = $2 and state = 'done')
-order by f.id limit 10
+  and f.content is not null
+order by f.n limit 10
 
 -- name: campaign_plan
 select plan::text, digest from campaigns where id = $1::bigint

@@ -275,7 +275,7 @@ static void call_clear(void)
 {
 	unsigned renewal = a_renewal_id();
 	(void)sqlstate(
-		"select task_open(%u, jsonb_build_object('kind', 'pin', 'role', 'operator', 'title', '', 'instruction', '', 'if_ignored', '', 'token', %u, 'secret', 'qr', 'needs', '[\"remedy\"]'::jsonb))",
+		"select task_open(%u, jsonb_build_object('kind', 'pin', 'role', 'operator', 'title', '', 'instruction', '', 'if_ignored', '', 'token', %u, 'secret', 'xqs1:qr', 'needs', '[\"remedy\"]'::jsonb))",
 		renewal, 1 + pick(2));
 	(void)sqlstate(
 		"select task_done(%s, id, '{\"values\":{\"remedy\":\"%s\"},\"commit\":true}') from tasks where state = 'open' limit 1",

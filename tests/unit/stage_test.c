@@ -3,6 +3,8 @@
  * and the stages up to the submission.  Money and installation are in stage_money_test.c. */
 #include "tests/unit/stages.h"
 
+#include "orchestrator/domain/personal.h"
+
 /* ---- outcomes that mean the same everywhere ---- */
 
 static void an_unsure_outcome_is_asked_about_before_anything_is_repeated(void **state)
@@ -135,13 +137,17 @@ static void without_what_an_application_needs_nothing_is_called(void **state)
 static void a_qr_text_is_seen_by_its_handler_only_and_erased(void **state)
 {
 	OWNED char *renewal = a_drafting_renewal("{}");
+	struct fault fault;
 	(void)state;
 	(void)sql(
 		"alter table renewals disable trigger user; update renewals set state = 'binding', came_from = 'binding'");
 	step_with(renewal,
 		CALL(BIND,
 			"{\"id\":\"B1\",\"state\":\"waiting\",\"qr_text\":\"secret-qr\",\"expires_at\":\"2027-01-01T00:00:00Z\"}"));
-	assert_sql("secret-qr", "select secret from tasks where kind = 'bind'");
+	OWNED char *reference = text_dup(sql(
+		"select sealed_at(secret, 'tasks.secret', renewal_id || '/' || kind) from tasks where kind = 'bind'"));
+	OWNED char *qr_text = personal_open(reference, app.seals, &fault);
+	assert_string_equal(qr_text, "secret-qr");
 	assert_sql("0",
 		"select count(*) from task_items where values::text || instruction || title like '%%secret-qr%%'");
 	assert_sql("0", "select count(*) from journal where text like '%%secret-qr%%'");

@@ -13,6 +13,7 @@
 #include "orchestrator/flows/stage.h"
 #include "orchestrator/loop/db.h"
 #include "tests/unit/pki.h"
+#include "tests/unit/sealed.h"
 
 enum { SCRIPT_MAX = 8, CALL_TEXT = 512 };
 
@@ -108,6 +109,7 @@ static inline int begin_worker(void **state)
 		.connectors = { { &fake.connector }, 1 },
 		.on_step_ended = on_step_ended };
 	app.calendar = office_calendar_read(XUQI_SOURCE_DIR "/policies/calendar", "", &fault);
+	app.seals = keys_of_lines(NULL);
 	app.base = event_base_new();
 	app.engine = flow_engine_new(app.base, &fault);
 	app.db = db_new(app.base,
@@ -125,6 +127,7 @@ static inline int end_worker(void **state)
 	(void)event_base_loop(app.base, EVLOOP_NONBLOCK);
 	flow_engine_free(app.engine);
 	event_base_free(app.base);
+	seal_keys_free(app.seals);
 	calendar_free(app.calendar);
 	return database_drop(state);
 }
