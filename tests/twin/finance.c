@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finance and the bank: open orders go into the product's own payment file, the bank executes it and writes
+ * statements, the product's reader and matcher link them, and two people decide what lost its reference. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "orchestrator/flows/importing.h"
+#include "orchestrator/formats/statement_csv.h"
+#include "sql.h"
+#include "tests/twin/store_inside.h"
+#include "tests/twin/world.h"
+
+enum { MINUTE = 60, HOUR = 3600, TOTAL_TEXT = 24 };
+
+static int64_t soon(struct world *world, int64_t most_s)
+{
+	int64_t most = world->calm ? 20 * MINUTE : most_s;
+
+	return dice_spread(&world->actor_dice, CLOCK_SECOND, most * CLOCK_SECOND);
+}
+
+static PGresult *run(struct world *world, const char *statement, int n, const char *const *args)
+{
+	struct fault fault;
+	PGresult *rows = store_run(world->store, statement, n, args, &fault);
+
+	world_line(world, "finance: %s%s%s", store_statement_name(statement),
+		rows == NULL ? ": " : "", rows == NULL ? fault.text : "");
+	return rows;
+}
+
+static char *finance_person(struct world *world)
+{
+	JSON *who = people_principal(world, people_of_role(world, "finance", 0)->id);
+
+	return json_write(who);
+}
+
+/* ---- the statement comes in ---- */
+
+static void save_links(struct world *world, const char *principal)
+{
+	PGresult *orders = run(world, sql_match_orders, 0, NULL),
+		 *lines = run(world, sql_match_lines, 0, NULL);
+	struct fault fault;
+	JSON *document = matching_document(orders, lines, &fault);
+	OWNED char *text = document != NULL ? json_write(document) : NULL;
+	const char *const args[] = { principal, text };
+
+	if (document == NULL)
+		world_violated(world, "the matcher fails: %s", fault.text);
+	else
+		PQclear(run(world, sql_links_save, (int)COUNT_OF(args), args));
+	PQclear(orders);
+	PQclear(lines);
+}
+
+static void import(struct world *world, const char *bytes, size_t len)
+{
+	CLEANUP(statement_donep) struct statement statement = { 0 };
+	OWNED char *principal = finance_person(world);
+	struct fault fault;
+
+	if (!statement_csv_read(&statement,
+		    &(struct statement_csv_source){ .bytes = bytes, .len = len }, &fault)) {
+		world_violated(world, "the bank's statement cannot be read: %s", fault.text);
+		return;
+	}
+
+	JSON *document = importing_document(&statement, "statement.csv", "");
+	OWNED char *text = json_write(document);
+	const char *const args[] = { principal, text };
+
+	PQclear(run(world, sql_statement_save, (int)COUNT_OF(args), args));
+	save_links(world, principal);
+}
+
+/* Each of two people has looked at the suggestion; what the bank's serial says is right. */
+static bool decide_links(struct world *world)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < world->store->link.count; i++) {
+		const struct row_link *link = store_row(world->store->link, link, i);
+		bool released = strcmp(link->verdict, "confirmed") == 0;
+
+		if (!released && strcmp(link->verdict, "suggested") != 0)
+			continue;
+		any = true;
+		(void)people_ask(world, released ? sql_match_release : sql_match_confirm,
+			people_of_role(world, "finance", released ? 1 : 0)->id, link->id,
+			json_pack("{s:b}", "commit", 1));
+	}
+	return any;
+}
+
+static void decide(void *context)
+{
+	struct world *world = context;
+
+	if (decide_links(world))
+		world_after(world, soon(world, 2 * HOUR), "finance decides", decide, world, NULL);
+}
+
+static void fetch(void *context)
+{
+	struct world *world = context;
+	const struct row_entity *payer = store_row(world->store->entity, entity, 0);
+	OWNED char *target = text_dupf("/sim/bank/statement?account=%s", payer->payer_account);
+	struct sim_answer answer;
+
+	sim_control(world->outside.sim, clockwork_now(world->clockwork),
+		&(struct sim_request){ .method = "GET", .target = target }, &answer);
+	if (answer.status == 200)
+		import(world, answer.body, answer.body_len);
+	sim_answer_done(&answer);
+	world_after(world, soon(world, 2 * HOUR), "finance decides", decide, world, NULL);
+}
+
+/* ---- the payment file goes out ---- */
+
+struct upload {
+	struct world *world;
+	char *csv;
+};
+
+static void upload_free(void *context)
+{
+	struct upload *upload = context;
+
+	free(upload->csv);
+	free(upload);
+}
+
+static void execute(void *context)
+{
+	struct upload *upload = context;
+	struct world *world = upload->world;
+	int status = 0;
+
+	json_decref(world_control(world, "POST", "/sim/bank/execute", upload->csv, &status));
+	world_line(world, "bank: executes a file: %d", status);
+	upload_free(upload);
+	world_after(world, soon(world, 8 * HOUR), "statement", fetch, world, NULL);
+	world_after(world, soon(world, 24 * HOUR), "statement", fetch, world, NULL);
+}
+
+static bool mark_exported(
+	struct world *world, const json_t *orders, const char *csv, int64_t total_fen)
+{
+	JSON *ids = json_array();
+	OWNED char *principal = finance_person(world);
+	OWNED char *list = NULL;
+	char total[TOTAL_TEXT];
+	const json_t *order;
+	PGresult *rows;
+	size_t i;
+
+	json_array_foreach(orders, i, order)(void)
+		json_array_append(ids, json_object_get(order, "id"));
+	list = json_write(ids);
+	(void)snprintf(total, sizeof total, "%" PRId64, total_fen);
+	rows = run(world, sql_payments_exported, 4,
+		(const char *const[]){ principal, list, csv, total });
+	PQclear(rows);
+	return rows != NULL;
+}
+
+static void export(void *context)
+{
+	struct world *world = context;
+	OWNED char *principal = finance_person(world);
+	PGresult *rows = run(world, sql_payments_to_export, 1, (const char *const[]){ principal });
+	JSON *orders = json_loads(PQgetvalue(rows, 0, 0), 0, NULL);
+	bool alerted = *PQgetvalue(rows, 0, 1) != '\0';
+	int64_t total_fen;
+	size_t count;
+	OWNED char *csv = payment_file_csv(orders, &total_fen, &count);
+	struct upload *upload;
+
+	PQclear(rows);
+	if (alerted && count > 0)
+		world_after(world, soon(world, 2 * HOUR), "finance", export, world, NULL);
+	if (alerted || count == 0 || !mark_exported(world, orders, csv, total_fen))
+		return;
+	upload = zalloc(1, sizeof *upload);
+	*upload = (struct upload){ world, take(csv) };
+	world_after(world, soon(world, 4 * HOUR), "bank", execute, upload, upload_free);
+}
+
+void finance_begin(struct world *world)
+{
+	world_after(world, soon(world, 4 * HOUR), "finance", export, world, NULL);
+	world_after(world, soon(world, 4 * HOUR), "finance decides", decide, world, NULL);
+}

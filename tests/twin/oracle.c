@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must hold, checked after every turn against what happened outside: the CA's ledger, what the approver and the
+ * handlers say that they did, the requests as they left.  xuqid's own word counts only where it made a promise (an
+ * intent that is durable, a move in the journal). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "orchestrator/domain/effect_key.h"
+#include "orchestrator/domain/renewal.h"
+#include "tests/simulator/sim_inside.h"
+#include "tests/twin/store_inside.h"
+#include "tests/twin/world.h"
+
+enum { TARGET_PART = 64, DEADLINE_DAYS = 40 };
+
+/* What people did for one renewal. */
+struct acts {
+	bool spend, touch, stated;
+	int64_t approved_fen;
+	char accepted[SHA256_HEX];
+};
+
+struct oracle {
+	struct acts *acts; /* by renewal id */
+	size_t renewals;
+	size_t applications, payments, verified, transfers, installed, declared;
+	json_t *refusals; /* those seen: code → attempts */
+};
+
+void oracle_new(struct world *world)
+{
+	world->oracle = zalloc(1, sizeof *world->oracle);
+	world->oracle->renewals = (size_t)world->options.renewals + 1;
+	world->oracle->acts = zalloc(world->oracle->renewals, sizeof *world->oracle->acts);
+	world->oracle->refusals = json_object();
+}
+
+void oracle_free(struct world *world)
+{
+	if (world->oracle == NULL)
+		return;
+	json_decref(world->oracle->refusals);
+	free(world->oracle->acts);
+	free(world->oracle);
+}
+
+static struct acts *acts_of(const struct world *world, int64_t renewal)
+{
+	return &world->oracle->acts[renewal];
+}
+
+/* ---- what people say ---- */
+
+static int64_t price_in(const json_t *plan, int64_t set)
+{
+	const json_t *row;
+	size_t i;
+	char id[24];
+
+	(void)snprintf(id, sizeof id, "%" PRId64, set);
+	json_array_foreach(json_object_get(plan, "rows"), i,
+		row) if (text_equal(json_peek_text(row, "set"), id)) return json_peek_number(row,
+		"price_fen", 0);
+	return 0;
+}
+
+/* The approver signs what is shown: each row with its price.  A price that was approved before stays so. */
+void oracle_approved(struct world *world, const struct row_campaign *campaign, bool touches)
+{
+	for (size_t i = 0; i < world->store->renewal.count; i++) {
+		const struct row_renewal *renewal = store_row(world->store->renewal, renewal, i);
+		struct acts *acts = acts_of(world, renewal->id);
+
+		if (renewal->campaign != campaign->id)
+			continue;
+		acts->touch |= touches;
+		acts->spend |= !touches;
+		if (!touches)
+			acts->approved_fen = price_in(campaign->plan, renewal->set);
+	}
+}
+
+void oracle_accepted(struct world *world, int64_t renewal, const char *sha256)
+{
+	(void)snprintf(
+		acts_of(world, renewal)->accepted, SHA256_HEX, "%s", sha256 != NULL ? sha256 : "");
+}
+
+void oracle_stated(struct world *world, int64_t renewal)
+{
+	acts_of(world, renewal)->stated = true;
+}
+
+/* ---- who a request is about ---- */
+
+static const struct row_effect *effect_of_key(const struct world *world, const char *key)
+{
+	for (size_t i = world->store->effect.count; i-- > 0;)
+		if (strcmp(store_row(world->store->effect, effect, i)->key, key) == 0)
+			return store_row(world->store->effect, effect, i);
+	return NULL;
+}
+
+/* The renewal whose facts hold VALUE under KEY: the CA's ids are unique. */
+static const struct row_renewal *renewal_of_fact(
+	const struct world *world, const char *key, const char *value)
+{
+	for (size_t i = 0; i < world->store->renewal.count; i++) {
+		const struct row_renewal *renewal = store_row(world->store->renewal, renewal, i);
+
+		if (text_equal(json_peek_text(renewal->facts, key), value))
+			return renewal;
+	}
+	return NULL;
+}
+
+/* A PUT carries no key: /v1/applications/ID/term is the effect `term` of whoever has ID. */
+static const struct row_effect *effect_of_put(const struct world *world, const char *target)
+{
+	static const char *const words[][2] = { { "agreement", "agree" }, { "term", "term" },
+		{ "intent", "intent" }, { "remittance", "remit" } };
+	char id[TARGET_PART] = "", last[TARGET_PART] = "";
+	bool paid = text_starts(target, "/v1/payments/");
+	const struct row_renewal *renewal;
+
+	(void)sscanf(target, "/v1/%*[a-z]/%63[^/]/%63s", id, last);
+	renewal = renewal_of_fact(world, paid ? "payment_id" : "application_id", id);
+	if (renewal == NULL)
+		return NULL;
+	for (const struct row_effect *effect = renewal->effects; effect != NULL;
+		effect = effect->older)
+		for (size_t i = 0; i < COUNT_OF(words); i++)
+			if (strcmp(last, words[i][0]) == 0 && strcmp(effect->op, words[i][1]) == 0)
+				return effect;
+	return NULL;
+}
+
+/* ---- a request leaves ---- */
+
+static void check_key(struct world *world, const struct row_effect *effect)
+{
+	char key[EFFECT_KEY];
+
+	if (!effect_key(key, world->store->installation, effect->renewal, effect->op,
+		    (int)effect->attempt) ||
+		strcmp(key, effect->key) != 0)
+		world_violated(world, "renewal %" PRId64 ": the key of %s is not derived from it",
+			effect->renewal, effect->op);
+}
+
+static void check_consent(struct world *world, const struct row_effect *effect)
+{
+	const struct acts *acts = acts_of(world, effect->renewal);
+
+	if (!acts->spend)
+		world_violated(world, "renewal %" PRId64 ": %s without a spend approval",
+			effect->renewal, effect->op);
+	if (strcmp(effect->op, "agree") == 0 && acts->accepted[0] == '\0')
+		world_violated(world, "renewal %" PRId64 ": an agreement that nobody accepted",
+			effect->renewal);
+	if (strcmp(effect->op, "intent") == 0 && !acts->stated)
+		world_violated(world, "renewal %" PRId64 ": an intent that nobody stated",
+			effect->renewal);
+}
+
+void oracle_on_send(void *context, const struct sim_request *request)
+{
+	struct world *world = context;
+	const struct row_effect *effect;
+
+	if (strcmp(request->method, "GET") == 0)
+		return;
+	effect = request->idempotency_key != NULL ? effect_of_key(world, request->idempotency_key)
+						  : effect_of_put(world, request->target);
+	if (effect == NULL) {
+		world_violated(world, "%s %s leaves without a durable intent", request->method,
+			request->target);
+		return;
+	}
+	check_key(world, effect);
+	check_consent(world, effect);
+}
+
+void oracle_on_executed(
+	void *context, const struct sim_request *request, const struct sim_answer *answer)
+{
+	(void)context;
+	(void)request;
+	(void)answer;
+}
+
+/* ---- the journal ---- */
+
+static bool is_edge(const struct row_journal *line)
+{
+	for (size_t i = 0; i < renewal_edge_count; i++)
+		if (strcmp(renewal_word(renewal_edges[i].from), line->from) == 0 &&
+			strcmp(renewal_event_word(renewal_edges[i].event), line->event) == 0 &&
+			strcmp(renewal_word(renewal_edges[i].to), line->to) == 0)
+			return true;
+	return false;
+}
+
+void oracle_on_journal(void *context, const struct row_journal *line)
+{
+	struct world *world = context;
+	const struct acts *acts = acts_of(world, line->renewal);
+	const struct row_renewal *renewal = store_get(&world->store->renewal, line->renewal);
+
+	if (line->to == NULL)
+		return;
+	world_line(world, "renewal %" PRId64 ": %s, %s, %s", line->renewal, line->from, line->event,
+		line->to);
+	if (!is_edge(line))
+		world_violated(world, "renewal %" PRId64 ": %s, %s, %s is not in the table",
+			line->renewal, line->from, line->event, line->to);
+	if (strcmp(line->to, "install_queued") == 0 && !acts->touch)
+		world_violated(world, "renewal %" PRId64 " is to be installed without approval",
+			line->renewal);
+	if (renewal->quoted_fen > acts->approved_fen && acts->spend)
+		world_violated(world,
+			"renewal %" PRId64 " is quoted above what the approver signed",
+			line->renewal);
+}
+
+/* ---- the CA's ledger ---- */
+
+static const json_t *ledger(const struct world *world, const char *name)
+{
+	return json_object_get(sim_table(world->outside.sim, "ledger"), name);
+}
+
+static unsigned open_applications(const struct world *world, const char *set)
+{
+	const char *id;
+	json_t *application;
+	unsigned count = 0;
+
+	json_object_foreach(sim_table(world->outside.sim, "applications"), id, application) count +=
+		text_equal(json_peek_text(application, "set_id"), set) &&
+		application_is_open(application);
+	return count;
+}
+
+static void check_application(struct world *world, const json_t *item)
+{
+	const json_t *application =
+		sim_find(world->outside.sim, "applications", json_peek_text(item, "id"));
+
+	if (open_applications(world, json_peek_text(application, "set_id")) > 1)
+		world_violated(world, "two open applications for certificate %s",
+			json_peek_text(item, "certificate"));
+}
+
+static bool payment_is_live(const struct world *world, const char *id)
+{
+	const char *state = json_peek_text(sim_find(world->outside.sim, "payments", id), "state");
+
+	return !text_equal(state, "expired") && !text_equal(state, "closed");
+}
+
+/* The renewal that opened an application; the ledger names its client_ref. */
+static const struct row_renewal *renewal_of_application(const struct world *world, const char *id)
+{
+	return renewal_of_fact(world, "application_id", id);
+}
+
+static void check_payment(struct world *world, const json_t *item)
+{
+	const json_t *list = ledger(world, "payments"), *other;
+	const char *application = json_peek_text(item, "application");
+	const struct row_renewal *renewal = renewal_of_application(world, application);
+	unsigned live = 0;
+	size_t i;
+
+	json_array_foreach(list, i, other) live +=
+		text_equal(json_peek_text(other, "application"), application) &&
+		payment_is_live(world, json_peek_text(other, "id"));
+	if (live > 1)
+		world_violated(
+			world, "two payable orders at the CA for application %s", application);
+	if (renewal != NULL &&
+		json_peek_number(item, "amount_fen", 0) > acts_of(world, renewal->id)->approved_fen)
+		world_violated(
+			world, "renewal %" PRId64 " is to pay more than was approved", renewal->id);
+}
+
+/* One debit of one order, whatever was exported and uploaded. */
+static void check_transfer(struct world *world, const json_t *item)
+{
+	const json_t *list = ledger(world, "transfers"), *other;
+	size_t i;
+	unsigned same = 0;
+
+	json_array_foreach(list, i, other) same +=
+		text_equal(json_peek_text(other, "order"), json_peek_text(item, "order"));
+	if (same > 1)
+		world_violated(world, "order %s was paid twice", json_peek_text(item, "order"));
+	for (i = 0; i < world->store->order.count; i++) {
+		const struct row_order *order = store_row(world->store->order, order, i);
+
+		if (text_equal(order->reference, json_peek_text(item, "order")) &&
+			json_peek_number(item, "amount_fen", 0) >
+				acts_of(world, order->renewal)->approved_fen)
+			world_violated(world, "renewal %" PRId64 " paid more than was approved",
+				order->renewal);
+	}
+}
+
+static void look_at(struct world *world, const char *name, size_t *seen,
+	void (*check)(struct world *world, const json_t *item))
+{
+	const json_t *list = ledger(world, name);
+
+	for (; *seen < json_array_size(list); (*seen)++)
+		if (check != NULL)
+			check(world, json_array_get(list, *seen));
+}
+
+/* A repeat that the CA had to refuse is a second call under another name. */
+static bool is_repeat(const char *code)
+{
+	static const char *const codes[] = { "APPLICATION_EXISTS", "CLIENT_REF_USED",
+		"PAYMENT_DUPLICATE", "IDEMPOTENCY_KEY_REUSED", "REMITTANCE_USED" };
+
+	for (size_t i = 0; i < COUNT_OF(codes); i++)
+		if (text_equal(codes[i], code))
+			return true;
+	return false;
+}
+
+static void look_at_refusals(struct world *world)
+{
+	const json_t *item, *list = ledger(world, "refused");
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *code = json_peek_text(item, "code");
+		OWNED char *name = NULL;
+
+		if (!is_repeat(code))
+			continue;
+		name = text_dupf("%s %s %s", code, json_peek_text(item, "operation"),
+			json_peek_text(item, "certificate"));
+		if (json_object_get(world->oracle->refusals, name) != NULL)
+			continue;
+		json_object_set_new(world->oracle->refusals, name, json_true());
+		world_violated(world, "the CA had to refuse a repeat: %s", name);
+	}
+}
+
+void oracle_look(struct world *world)
+{
+	struct oracle *oracle = world->oracle;
+
+	if (!sim_changed(world->outside.sim))
+		return;
+	look_at(world, "applications", &oracle->applications, check_application);
+	look_at(world, "payments", &oracle->payments, check_payment);
+	look_at(world, "transfers", &oracle->transfers, check_transfer);
+	look_at_refusals(world);
+}
+
+/* ---- the end: nothing is lost, nothing is stuck ---- */
+
+static bool was_paid(const struct world *world, const struct row_renewal *renewal)
+{
+	const struct row_order *order = store_order_of(world->store, renewal->id);
+	const json_t *item, *list = ledger(world, "transfers");
+	size_t i;
+
+	json_array_foreach(list, i, item) if (order != NULL &&
+		text_equal(order->reference, json_peek_text(item, "order"))) return true;
+	return false;
+}
+
+static const struct row_task *open_task(const struct row_renewal *renewal)
+{
+	const struct row_task *task = renewal->tasks;
+
+	while (task != NULL && strcmp(task->state, "open") != 0)
+		task = task->older;
+	return task;
+}
+
+static void check_end(struct world *world, const struct row_renewal *renewal)
+{
+	bool final = store_is_final(renewal->state);
+	const struct row_task *task = open_task(renewal);
+
+	if (final && strcmp(renewal->state, "done") != 0 &&
+		strcmp(renewal->state, "refunded") != 0 && was_paid(world, renewal))
+		world_violated(world, "renewal %" PRId64 " was paid and is %s: the money is lost",
+			renewal->id, renewal->state);
+	if (strcmp(renewal->state, "done") == 0 && !was_paid(world, renewal))
+		world_violated(
+			world, "renewal %" PRId64 " is done and was never paid", renewal->id);
+	if (!final)
+		world_violated(world,
+			"renewal %" PRId64 " is stuck in %s (%s; %s), its open task is %s",
+			renewal->id, renewal->state,
+			renewal->blocked_reason != NULL ? renewal->blocked_reason : "",
+			renewal->last_error != NULL ? renewal->last_error : "",
+			task != NULL ? task->kind : "none");
+}
+
+void oracle_end(struct world *world)
+{
+	for (size_t i = 0; i < world->store->renewal.count; i++)
+		check_end(world, store_row(world->store->renewal, renewal, i));
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of libevent that the product's flows use, in virtual time: timers that are turns.  The linker takes these
+ * definitions before the library's.  And flow_start, wrapped, because two processes share one address space here. */
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "orchestrator/loop/flow.h"
+#include "tests/twin/process.h"
+
+enum { PROCESSES_MAX = 4, LAZY_PAUSE_S = 5 /* the sweep's longest pause */ };
+
+struct event {
+	struct event_base *base;
+	event_callback_fn fn;
+	void *context;
+	struct turn *turn;  /* NULL: not pending */
+	int64_t not_before; /* of a lazy one: when it is due without the store */
+	bool lazy;
+	struct event *next;
+};
+
+/* ---- events ---- */
+
+struct event *event_new(struct event_base *base, evutil_socket_t fd, short what,
+	event_callback_fn fn, void *context)
+{
+	struct event *event = zalloc(1, sizeof *event);
+
+	if (fd != -1 || (what & ~EV_PERSIST) != 0)
+		abort(); /* the product waits for a descriptor or a signal: that is not mirrored here */
+	*event = (struct event){ .base = base, .fn = fn, .context = context, .next = base->events };
+	base->events = event;
+	return event;
+}
+
+static void fire(void *context)
+{
+	struct event *event = context;
+
+	event->turn = NULL;
+	event->fn(-1, EV_TIMEOUT, event->context);
+}
+
+int event_del(struct event *event)
+{
+	if (event->turn != NULL)
+		turn_cancel(event->base->process->outside->clockwork, event->turn);
+	event->turn = NULL;
+	return 0;
+}
+
+int event_add(struct event *event, const struct timeval *in)
+{
+	struct process *process = event->base->process;
+	int64_t delay = in != NULL ? in->tv_sec * CLOCK_SECOND + in->tv_usec : 0;
+	int64_t at = process_now(process) + delay;
+
+	(void)event_del(event);
+	if (!process->alive || in == NULL)
+		return 0;
+	event->not_before = at;
+	event->lazy = event->context == process->app.sweep && delay >= LAZY_PAUSE_S * CLOCK_SECOND;
+	if (event->lazy && store_next_due(process->outside->store) > at)
+		at = store_next_due(process->outside->store);
+	if (at < process->stalled_until)
+		at = process->stalled_until;
+	event->turn = turn_at(process->outside->clockwork, at, "timer", fire, event);
+	turn_owned(event->turn, process, NULL);
+	return 0;
+}
+
+void event_free(struct event *event)
+{
+	struct event **at = &event->base->events;
+
+	(void)event_del(event);
+	while (*at != event)
+		at = &(*at)->next;
+	*at = event->next;
+	free(event);
+}
+
+int event_pending(const struct event *event, short what, struct timeval *at)
+{
+	(void)at;
+	return event->turn != NULL && (what & EV_TIMEOUT) != 0 ? EV_TIMEOUT : 0;
+}
+
+void process_rest_until(struct process *process, int64_t at)
+{
+	for (struct event *event = process->base.events; event != NULL; event = event->next) {
+		int64_t when = at > event->not_before ? at : event->not_before;
+
+		if (!event->lazy || event->turn == NULL)
+			continue;
+		if (when < process->stalled_until)
+			when = process->stalled_until;
+		if (turn_instant(event->turn) != when)
+			turn_move(process->outside->clockwork, event->turn, when);
+	}
+}
+
+/* ---- flow kinds ---- */
+
+struct kind_copy {
+	const struct flow_kind *of;
+	struct flow_kind kind;
+	struct kind_copy *next;
+};
+
+static struct process *processes[PROCESSES_MAX];
+
+void process_register(struct process *process)
+{
+	size_t i = 0;
+
+	while (i < PROCESSES_MAX && processes[i] != NULL)
+		i++;
+	if (i == PROCESSES_MAX)
+		abort();
+	processes[i] = process;
+}
+
+void process_forget(struct process *process)
+{
+	for (size_t i = 0; i < PROCESSES_MAX; i++)
+		if (processes[i] == process)
+			processes[i] = NULL;
+	while (process->kinds != NULL) {
+		struct kind_copy *copy = process->kinds;
+
+		process->kinds = copy->next;
+		free(copy);
+	}
+}
+
+static struct flow_kind *kind_of(struct process *process, const struct flow_kind *kind)
+{
+	struct kind_copy *copy = process->kinds;
+
+	while (copy != NULL && copy->of != kind)
+		copy = copy->next;
+	if (copy == NULL) {
+		copy = zalloc(1, sizeof *copy);
+		copy->of = kind;
+		copy->kind = *kind;
+		copy->next = process->kinds;
+		process->kinds = copy;
+	}
+	copy->kind.limit = kind->limit;
+	return &copy->kind;
+}
+
+bool __real_flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self);
+bool __wrap_flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self);
+
+bool __wrap_flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self)
+{
+	for (size_t i = 0; i < PROCESSES_MAX; i++)
+		if (processes[i] != NULL && processes[i]->app.engine == engine)
+			return __real_flow_start(engine, kind_of(processes[i], kind), self);
+	return __real_flow_start(engine, kind, self);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The twin's database: the rows of schema/ that the work on a renewal reads and writes, in memory, and the
+ * product's statements (sql.h) answered from them as PostgreSQL answers: same gates, same refusals, all or nothing.
+ * A unit test runs the same statements here and on PostgreSQL and compares every answer.  A statement that is not
+ * known here ends the program: the twin must not fall behind the product unnoticed. */
+#pragma once
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/fault.h"
+#include "common/json.h"
+
+/* Instants that are SQL's null and infinity. */
+#define NO_INSTANT INT64_MIN
+#define FOREVER    INT64_MAX
+
+/* ---- rows (every one begins with its id; texts and JSON live as long as the store) ---- */
+
+struct row_entity { /* legal_entities with its one payer account */
+	int64_t id;
+	const char *name, *uscc, *tax_id, *invoice_title, *payer_account, *payer_name, *payer_bank;
+};
+
+struct row_person {
+	int64_t id;
+	const char *login, *name, *mobile, *email, *role;
+};
+
+struct row_workstation { /* with its one agent */
+	int64_t id;
+	const char *name, *place, *client_version;
+	int64_t agent;
+};
+
+struct row_token {
+	int64_t id;
+	const char *serial, *label;
+	int64_t workstation;
+	bool present;
+};
+
+struct row_set {
+	int64_t id;
+	const char *holder, *uscc, *service, *media_no;
+	int64_t not_after, unit, entity, handler, token;
+};
+
+struct row_certificate {
+	int64_t id, set;
+	const char *issuer_sha256, *serial, *sha256, *role, *spki_sha256, *subject_sha256, *der_b64;
+	int64_t not_after;
+};
+
+struct row_campaign {
+	int64_t id;
+	const char *name, *status, *digest;
+	const json_t *policy, *plan;
+	int64_t created_by, start_at;
+};
+
+struct row_approval {
+	int64_t id, campaign, approver;
+	bool touch;
+	const char *digest;
+};
+
+struct row_effect {
+	int64_t id, renewal;
+	const char *op;
+	int64_t attempt;
+	const char *key;
+	int64_t intended_at, asked, settled_at;
+	const char *outcome;
+	struct row_effect *older; /* of the same renewal */
+};
+
+struct row_task {
+	int64_t id;
+	const char *kind;
+	int64_t renewal, workstation, token, assignee; /* 0: null */
+	const char *role, *title, *instruction;
+	const json_t *needs, *values;
+	const char *secret, *state;
+	const json_t *answer;
+	int64_t opened_at, due_at, closed_at, closed_by;
+	const json_t *files;    /* of task_files: name, media_type, sha256, data_b64 */
+	struct row_task *older; /* of the same renewal */
+};
+
+struct row_renewal {
+	int64_t id, campaign, set, handler;
+	const char *kind, *state, *ca;
+	int64_t term_years, approved_fen, quoted_fen; /* quoted: 0 is null */
+	int64_t spend_approval, touch_approval;       /* 0: null */
+	const char *client_ref;
+	const json_t *facts;
+	int64_t epoch, claimed_at, claimed_until, woken_at, due_at, attempts, changed_at;
+	const char *blocked_reason, *last_error;
+	struct row_effect *effects; /* newest first, as tasks */
+	struct row_task *tasks;
+};
+
+struct row_journal {
+	int64_t id, renewal, at;
+	const char *event, *from, *to, *by; /* from, to: NULL where it is no move */
+};
+
+struct row_order { /* payment_orders with its one due */
+	int64_t id, renewal;
+	const char *reference, *payer_account, *payer_name, *payee_name, *payee_account,
+		*payee_bank;
+	int64_t amount_fen;
+	const char *status;
+	int64_t file, made_at;
+};
+
+struct row_line { /* statement_lines with what its statement says */
+	int64_t id;
+	bool proven;
+	const json_t *doc; /* the line as statement_save took it */
+};
+
+struct row_link {
+	int64_t id, line, order;
+	const char *rule, *verdict;
+	int64_t confirmed_by, released_by;
+};
+
+struct row_install {
+	int64_t id, renewal, token;
+	const char *state, *outcome;
+	const json_t *body, *result;
+	int64_t offered_to, reported_at;
+};
+
+struct row_pin {
+	int64_t id, token, order;
+	const char *ref, *outcome;
+	int64_t permitted_at, expires_at, reported_at, cleared_at;
+};
+
+struct row_invoice {
+	int64_t id, renewal;
+	const char *number, *state;
+	int64_t total_fen;
+};
+
+struct row_hold {
+	int64_t id, unit; /* 0: everything */
+	bool released;
+};
+
+/* ---- tables ---- */
+
+struct table {
+	void **rows;
+	size_t count, room, size; /* size: of a row */
+	int64_t last_id;          /* what the identity column gave last */
+};
+
+/* clang-format off */
+#define STORE_TABLES(X) \
+	X(entity) X(person) X(workstation) X(token) X(set) X(certificate) X(campaign) X(approval) X(effect) X(task) \
+	X(renewal) X(journal) X(order) X(line) X(link) X(install) X(pin) X(invoice) X(hold)
+
+/* clang-format on */
+
+struct store_watch {
+	/* Told after each transaction that was kept.  ROW belongs to the table named. */
+	void (*on_task)(void *context, const struct row_task *task); /* opened or changed */
+	void (*on_order)(void *context, const struct row_order *order);
+	void (*on_install)(void *context, const struct row_install *install);
+	void (*on_journal)(void *context, const struct row_journal *line);
+	void (*on_notify)(void *context); /* pg_notify('xuqi_wake') */
+	void *context;
+};
+
+struct store;
+
+#define STORE_TABLE_FIELD(name) struct table name;
+
+struct store {
+	STORE_TABLES(STORE_TABLE_FIELD)
+	const char *installation; /* its id */
+	const json_t *ca_meta;
+	const char *ca_alert;
+	int64_t lease_epoch;
+	struct store_watch watch;
+	struct store_inside *inside;
+};
+
+#undef STORE_TABLE_FIELD
+
+struct store *store_new(void);
+void store_free(struct store *store);
+
+/* Run STATEMENT (one of sql.h's constants): rows as PostgreSQL would give them (the caller's), or NULL with the
+ * fault that db.h would report, and nothing changed. */
+PGresult *store_run(struct store *store, const char *statement, int n, const char *const *args,
+	struct fault *fault);
+/* The name of STATEMENT in orchestrator/store; ends the program if the store does not know it. */
+const char *store_statement_name(const char *statement);
+/* May STATEMENT be repeated or lost without a difference (it only reads)? */
+bool store_statement_reads(const char *statement);
+
+/* When the first renewal that nobody holds is due, or the first lease runs out; FOREVER if there is none. */
+int64_t store_next_due(const struct store *store);
+
+/* For fixtures and for what no statement does: a row with the next id, zeroed; the row of an id, or NULL. */
+void *store_add(struct store *store, struct table *table);
+void *store_find(const struct table *table, int64_t id);
+void *store_get(const struct table *table, int64_t id); /* must be there */
+#define store_row(table, type, index) ((struct row_##type *)(table).rows[index])
+/* The workstation reports: its plugged tokens are those of SERIALS (ends with NULL), its client has VERSION. */
+void store_check_in(
+	struct store *store, int64_t agent, const char *version, const char *const *serials);
+const char *store_text(struct store *store, const char *text); /* a copy; NULL stays NULL */
+const json_t *store_json(struct store *store, json_t *value);  /* kept, value is taken */
+/* The order of a renewal, or NULL; likewise its open install order. */
+struct row_order *store_order_of(const struct store *store, int64_t renewal);
+struct row_install *store_install_of(const struct store *store, int64_t renewal);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the twin's store share: the statement being answered, transactions, rows that change. */
+#pragma once
+
+#include "tests/twin/store.h"
+
+enum { ASK_COLUMNS = 16 };
+
+/* A statement on its way to its answer. */
+struct ask {
+	int n;
+	const char *const *args;
+	PGresult *rows;
+	struct fault *fault;
+};
+
+typedef bool ask_fn(struct store *store, struct ask *ask);
+
+/* The answer's columns (all text), then its rows value by value; a NULL value is SQL's null. */
+void ask_columns(struct ask *ask, int columns);
+void ask_put(struct ask *ask, int row, int column, const char *value);
+void ask_put_number(struct ask *ask, int row, int column, int64_t value);
+/* One row of one column. */
+void ask_reply(struct ask *ask, const char *value);
+void ask_reply_json(struct ask *ask, json_t *value); /* value is taken */
+/* Arguments; a missing or null number is OTHERWISE. */
+int64_t ask_number(const struct ask *ask, int index, int64_t otherwise);
+const char *ask_text(const struct ask *ask, int index);
+json_t *ask_json(const struct ask *ask, int index); /* own reference, never NULL */
+
+/* About to change ROW of TABLE: what it was is restored if the statement is refused. */
+void *store_touch(struct store *store, const struct table *table, void *row);
+#define touch(store, name, row) ((struct row_##name *)store_touch((store), &(store)->name, (row)))
+/* To be told once the statement is kept. */
+void store_tell_task(struct store *store, struct row_task *task);
+void store_tell_order(struct store *store, struct row_order *order);
+void store_tell_install(struct store *store, struct row_install *install);
+void store_notify(struct store *store);
+
+/* now() of the database. */
+int64_t store_now(void);
+/* A JSON instant as jsonb shows a timestamptz in UTC; null for NO_INSTANT. */
+json_t *json_instant(int64_t at);
+/* ->> : a member as text, or NULL; numbers and flags are written out (borrowed until the next call). */
+const char *json_as_text(const json_t *object, const char *key);
+/* An instant that a document holds as text; NO_INSTANT if absent. */
+int64_t json_as_instant(const json_t *object, const char *key);
+
+/* ---- rules that several statements share ---- */
+bool store_is_held(const struct store *store, int64_t unit);
+bool store_is_final(const char *state);
+/* The renewal under the caller's fence, or NULL with a fault.  (A variant of the twin leaves the fence out.) */
+struct row_renewal *store_fenced(
+	struct store *store, int64_t id, int64_t epoch, struct fault *fault);
+bool store_fence_holds(const struct row_renewal *renewal, int64_t epoch);
+bool store_move(struct store *store, struct row_renewal *renewal, const char *event, const char *to,
+	const char *by, struct fault *fault);
+void store_journal(struct store *store, int64_t renewal, const char *event, const char *by);
+void store_wake(struct store *store, struct row_renewal *renewal);
+void store_rest(struct store *store, struct row_renewal *renewal, const json_t *wait);
+/* The newest task of a kind of a renewal, or NULL. */
+struct row_task *store_task_of(const struct row_renewal *renewal, const char *kind);
+bool store_task_open(
+	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault);
+void store_tasks_close(struct store *store, struct row_renewal *renewal, const char *kind);
+/* A task without a renewal. */
+struct row_task *store_task_add(struct store *store, const char *kind, const char *role);
+bool store_pin_is_barred(const struct store *store, int64_t token);
+json_t *store_document(const struct store *store, const struct row_renewal *renewal);
+
+/* The statements, by file. */
+ask_fn ask_claim, ask_load, ask_intend, ask_conclude, ask_rest, ask_reclaim, ask_files, ask_plan,
+	ask_start, ask_finish, ask_next, ask_facts_save, ask_facts_load, ask_payee_task,
+	ask_admin_needed;
+ask_fn ask_task_done, ask_approve;
+ask_fn ask_to_export, ask_exported, ask_statement_save, ask_match_orders, ask_match_lines,
+	ask_links_save, ask_confirm, ask_release;
+ask_fn ask_offer, ask_permit, ask_result;

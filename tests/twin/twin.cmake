@@ -1,0 +1,21 @@
+# The digital twin: the product's domain, flows and connectors, with stand-ins for libevent, the database, the
+# network and chance that the linker takes before the libraries' own (README.md in this folder).
+set(TWIN_DIR ${CMAKE_SOURCE_DIR}/tests/twin)
+file(GLOB TWIN_STORE CONFIGURE_DEPENDS ${TWIN_DIR}/store*.c)
+list(FILTER TWIN_STORE EXCLUDE REGEX "store_fence\\.c$")
+add_library(twin_store STATIC ${TWIN_STORE})
+target_link_libraries(twin_store PUBLIC domain store m)
+
+file(GLOB TWIN_WORLD CONFIGURE_DEPENDS ${TWIN_DIR}/*.c)
+list(FILTER TWIN_WORLD EXCLUDE REGEX "/store[a-z_]*\\.c$")
+
+# twin(NAME SOURCES…): a runner with what SOURCES replace.
+function(twin name)
+  add_executable(${name} ${TWIN_WORLD} orchestrator/settings.c ${ARGN})
+  target_compile_definitions(${name} PRIVATE XUQI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE twin_store flows simulator)
+  target_link_options(${name} PRIVATE
+    -Wl,--wrap=random_bytes -Wl,--wrap=random_hex -Wl,--wrap=clock_monotonic_ms
+    -Wl,--wrap=flow_start -Wl,--wrap=log_write)
+endfunction()
+twin(xuqi-twin ${TWIN_DIR}/store_fence.c)

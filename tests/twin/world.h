@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One world of the twin: a fleet and its people drawn from a seed, one or two xuqid over one store, one CA with its
+ * bank, and the weather.  First a storm (faults, kills, people who err), then calm (no faults, diligent people), in
+ * which everything must come to an end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/json.h"
+#include "tests/twin/process.h"
+
+enum { PROCESSES = 2, WORLD_ERRORS = 20 };
+
+/* What a run is asked for. */
+struct world_options {
+	uint64_t seed;
+	int renewals; /* at least one */
+	bool trace;
+};
+
+/* What has been observed outside of xuqid and of its database, by the people and tokens themselves. */
+struct oracle;
+struct tokens;
+struct people;
+
+struct world {
+	struct world_options options;
+	int64_t started_at, calm_at, end_at;
+	bool calm;
+	struct clockwork *clockwork;
+	struct store *store;
+	struct outside outside;
+	struct weather weather;
+	struct settings settings;
+	struct process *processes[PROCESSES];
+	int process_count;
+	unsigned kill_chance, stall_chance; /* per turn, in a million */
+	unsigned error_chance;              /* how often people err */
+	struct dice actor_dice, kill_dice;
+	struct oracle *oracle;
+	struct tokens *tokens;
+	struct people *people;
+	uint64_t kills;
+	char first_violation[256];
+	uint64_t violations;
+};
+
+/* Build the world of OPTIONS; NULL with a fault.  BASE is the simulator with its PKI, as sim_save wrote it. */
+struct world *world_new(const struct world_options *options, const char *base, struct fault *fault);
+void world_free(struct world *world);
+/* Let it live until all has ended or the time is up; then check that nothing is stuck. */
+void world_run(struct world *world);
+
+/* The file that holds the CA's key for xuqid (made by the program, gone with it), and that key. */
+extern const char twin_secret[];
+const char *twin_secret_file(void);
+
+/* Something that must never be.  The first one is kept in words. */
+void world_violated(struct world *world, const char *format, ...) PRINTF_LIKE(2, 3);
+void world_line(struct world *world, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Run FN(WORLD-owned CONTEXT) after MICROS; DROP frees it when the world ends before. */
+void world_after(struct world *world, int64_t micros, const char *name, turn_fn *fn, void *context,
+	turn_fn *drop);
+/* Does somebody err now? (never in the calm) */
+bool world_errs(struct world *world, unsigned per_million);
+/* A call to the simulator's control interface: its JSON answer (own) or NULL; *STATUS may be NULL. */
+json_t *world_control(
+	struct world *world, const char *method, const char *target, const char *body, int *status);
+
+/* ---- fleet.c ---- */
+bool fleet_make(struct world *world, struct dice dice, struct fault *fault);
+/* ---- people.c, finance.c ---- */
+void people_new(struct world *world);
+void people_free(struct world *world);
+void finance_begin(struct world *world);
+/* A statement as PERSON: true if the store took it. */
+bool people_ask(
+	struct world *world, const char *statement, int64_t person, int64_t id, json_t *body);
+json_t *people_principal(const struct world *world, int64_t person);
+/* The n-th person of a ROLE, from 0; there must be one. */
+const struct row_person *people_of_role(const struct world *world, const char *role, size_t nth);
+/* ---- tokens.c ---- */
+void tokens_new(struct world *world);
+void tokens_free(struct world *world);
+void tokens_add(struct world *world, const struct row_token *token);
+/* A person plugs TOKEN alone, or with its neighbours. */
+void tokens_plug(struct world *world, int64_t token);
+/* The custodian finds out the right PIN, stores it, clears the agent's ledger. */
+void tokens_cure(struct world *world, int64_t token);
+void tokens_update_client(struct world *world, int64_t workstation);
+/* There is an order for the workstation of TOKEN. */
+void tokens_wake(struct world *world, int64_t token);
+/* ---- oracle.c ---- */
+void oracle_new(struct world *world);
+void oracle_free(struct world *world);
+void oracle_on_send(void *context, const struct sim_request *request);
+void oracle_on_executed(
+	void *context, const struct sim_request *request, const struct sim_answer *answer);
+void oracle_on_journal(void *context, const struct row_journal *line);
+/* People tell what they did: approved at a gate, accepted an agreement, stated an intent. */
+void oracle_approved(struct world *world, const struct row_campaign *campaign, bool touches);
+void oracle_accepted(struct world *world, int64_t renewal, const char *sha256);
+void oracle_stated(struct world *world, int64_t renewal);
+/* After every turn; and at the end. */
+void oracle_look(struct world *world);
+void oracle_end(struct world *world);
