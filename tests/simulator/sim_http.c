@@ -16,6 +16,7 @@
 
 #include "common/log.h"
 #include "common/text.h"
+#include "tests/simulator/sim_hooks.h"
 
 enum { HEADERS_MAX = 64 * 1024 };
 
@@ -35,6 +36,7 @@ struct sim_http {
 	struct evhttp *gateway, *control;
 	uint16_t gateway_port, control_port;
 	struct reply_list held;
+	struct sim_hooks *hooks;
 };
 
 static const char *method_word(struct evhttp_request *request)
@@ -166,6 +168,7 @@ static void answer_request(
 	if (sim_changed(http->options.sim) && !http->options.save(http->options.context))
 		(void)event_base_loopbreak(http->options.base);
 	deliver(reply);
+	sim_hooks_look(http->hooks);
 }
 
 static void on_gateway(struct evhttp_request *request, void *context)
@@ -235,6 +238,7 @@ struct sim_http *sim_http_new(const struct sim_http_options *options, struct fau
 	if (options->tls != NULL)
 		evhttp_set_bevcb(http->gateway, tls_stream, options->tls);
 	http->control = listener(http, on_control, &http->control_port, fault);
+	http->hooks = sim_hooks_new(&http->options);
 	return http->control == NULL ? NULL : take(http);
 }
 
@@ -247,6 +251,7 @@ void sim_http_free(struct sim_http *http)
 		send_answer(reply->request, &reply->answer);
 		reply_free(reply);
 	}
+	sim_hooks_free(http->hooks);
 	if (http->gateway != NULL)
 		evhttp_free(http->gateway);
 	if (http->control != NULL)

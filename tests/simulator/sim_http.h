@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTP shell around the core: two listeners on loopback, one thread.  It keeps answers back or
- * cuts connections where the core says so, and saves the state before it answers. */
+ * cuts connections where the core says so, saves the state before it answers, and sends notices. */
 #pragma once
 
 #include <event2/event.h>
