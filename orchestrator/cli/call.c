@@ -3,6 +3,7 @@
 #include "orchestrator/cli/call.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "common/bytes.h"
 #include "common/clock.h"
@@ -80,6 +81,25 @@ static bool place_body(const struct placing *p)
 {
 	if (json_object_set_new(p->call->body, p->field->key, json_string(p->value)) != 0)
 		return fault_set(p->fault, FAULT_INPUT, "%s is not UTF-8 text", p->field->name);
+	return true;
+}
+
+/* What nobody else on this machine may read in an argument list. */
+static bool place_line(const struct placing *p)
+{
+	bool standard = strcmp(p->value, "-") == 0;
+	OWNED char *line = standard ? file_read_fd(STDIN_FILENO, CALL_LINE_MAX, NULL, p->fault)
+				    : file_read(p->value, CALL_LINE_MAX, NULL, p->fault);
+
+	if (line == NULL)
+		return false;
+	line[strcspn(line, "\r\n")] = '\0';
+	if (line[0] == '\0')
+		return fault_set(p->fault, FAULT_INPUT, "%s %s: its first line is empty",
+			p->field->name, p->value);
+	if (json_object_set_new(p->call->body, p->field->key, json_string(line)) != 0)
+		return fault_set(
+			p->fault, FAULT_INPUT, "%s %s is not UTF-8 text", p->field->name, p->value);
 	return true;
 }
 
@@ -232,6 +252,7 @@ static bool (*const placers[FIELD_PLACE_COUNT])(const struct placing *p) = {
 	[FIELD_QUERY] = place_query,
 	[FIELD_QUERY_FLAG] = place_query_flag,
 	[FIELD_BODY] = place_body,
+	[FIELD_BODY_LINE] = place_line,
 	[FIELD_BODY_NUMBER] = place_number,
 	[FIELD_BODY_TIME] = place_time,
 	[FIELD_BODY_FIXED] = place_nowhere,

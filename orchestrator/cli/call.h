@@ -13,7 +13,8 @@ enum {
 	CALL_POLICY_MAX = 256 * 1024,
 	CALL_ATTACHMENT_MAX = 8 * 1024 * 1024, /* one; the server limits all of them together */
 	CALL_STATEMENT_MAX = 64 * 1024 * 1024,
-	CALL_JSON_MAX = 1024 * 1024
+	CALL_JSON_MAX = 1024 * 1024,
+	CALL_LINE_MAX = 4096 /* bytes of a file whose first line is a value */
 };
 
 struct call {

@@ -11,10 +11,11 @@
 
 /* Where a typed value goes. */
 enum field_place {
-	FIELD_PATH,        /* replaces `:id` in the path */
-	FIELD_QUERY,       /* ?key=value */
-	FIELD_QUERY_FLAG,  /* ?key=true */
-	FIELD_BODY,        /* "key": "value" */
+	FIELD_PATH,       /* replaces `:id` in the path */
+	FIELD_QUERY,      /* ?key=value */
+	FIELD_QUERY_FLAG, /* ?key=true */
+	FIELD_BODY,       /* "key": "value" */
+	FIELD_BODY_LINE, /* "key": the first line of a file, or of standard input where it is `-` */
 	FIELD_BODY_NUMBER, /* "key": number */
 	FIELD_BODY_TIME,   /* "key": an instant, RFC 3339 with any offset, sent in UTC */
 	FIELD_BODY_FIXED,  /* never typed: "key" gets the text of `value` */
@@ -24,8 +25,8 @@ enum field_place {
 	FIELD_CSV,         /* a CSV of certificates, sent as "rows" (csv_import.h) */
 	FIELD_STATEMENT,   /* a file, sent as file_name and data_b64 */
 	FIELD_ATTACH,      /* a file, added to "files" */
-	FIELD_OUT,         /* a file that gets the answer's member `key`, mode 0600 */
-	FIELD_LOCAL,       /* for the program itself */
+	FIELD_OUT, /* a file that gets the answer's member `key`, mode 0600; …_b64 as its bytes */
+	FIELD_LOCAL, /* for the program itself */
 	FIELD_PLACE_COUNT
 };
 

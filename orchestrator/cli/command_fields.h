@@ -146,11 +146,47 @@ static const struct field token_create[] = {
 	{ "--role", "operator|finance|approver|handler|auditor|admin", FIELD_BODY, FIELD_REQUIRED, "role", "the one role of the token" },
 	{ "--unit", "UNIT", FIELD_BODY, 0, "unit", "this unit and those below it; else everything" },
 	{ "--days", "N", FIELD_BODY_NUMBER, 0, "days", "valid for so many days" },
-	{ "--mobile", "NUMBER", FIELD_BODY, 0, "mobile", "the person's mobile number" },
+	{ "--mobile", "NUMBER", FIELD_BODY, 0, "mobile", "the person's mobile number; others see it in the argument list, so better:" },
+	{ "--mobile-file", "FILE", FIELD_BODY_LINE, 0, "mobile", "a file with it, or - for standard input" },
 	{ "--email", "ADDRESS", FIELD_BODY, 0, "email", "the person's address" },
+	{ "--id-type", "id_card|passport|hk_macau_permit|taiwan_permit|residence_permit", FIELD_BODY, 0, "id_type", "the document of the id number; id_card if not given" },
+	{ "--id-no", "FILE", FIELD_BODY_LINE, 0, "id_no", "a file with the person's id number (证件号码), or - for standard input" },
 	{ "--legal-entity", "USCC", FIELD_BODY, 0, "legal_entity", "a handler's: 统一社会信用代码 of whom they act for" },
 	{ "--authorised-until", "DATE", FIELD_BODY, 0, "authorised_until", "a handler's: last day of the authorisation" },
 	{ "--out", "FILE", FIELD_OUT, 0, "token", "write the token here (mode 0600) instead of showing it" },
+};
+
+static const struct field person_list[] = {
+	{ "--login", "LOGIN", FIELD_QUERY, 0, "login", "this person only" },
+};
+
+static const struct field person_find[] = {
+	{ "--mobile", "FILE", FIELD_BODY_LINE, 0, "mobile", "a file with the whole number, or - for standard input" },
+	{ "--id-no", "FILE", FIELD_BODY_LINE, 0, "id_no", "a file with the whole id number, or - for standard input" },
+};
+
+static const struct field person_reveal[] = {
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the person's id, as person list shows it" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever reads the audit" },
+};
+
+static const struct field file_list[] = {
+	{ "TASK", "TASK", FIELD_PATH, 0, NULL, "the task's id" },
+};
+
+static const struct field file_fetch[] = {
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the file's id, as file list shows it" },
+	{ "--out", "FILE", FIELD_OUT, FIELD_REQUIRED, "data_b64", "write it here (mode 0600)" },
+};
+
+static const struct field file_reveal[] = {
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the file's id, as file list shows it" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever reads the audit" },
+	{ "--out", "FILE", FIELD_OUT, FIELD_REQUIRED, "data_b64", "write it here (mode 0600)" },
+};
+
+static const struct field privacy_erase[] = {
+	{ "--person", "LOGIN", FIELD_BODY, FIELD_REQUIRED, "login", "the person who asks for it" },
 };
 
 static const struct field help_fields[] = {

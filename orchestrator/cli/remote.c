@@ -110,7 +110,7 @@ static bool authorise(struct remote *remote, const char *token_file, char warnin
 		fault_set(fault, FAULT_LATER, "out of memory");
 }
 
-/* At most JSON_BYTES_MAX bytes of answer: a short return makes curl give up. */
+/* At most REMOTE_ANSWER_MAX bytes of answer: a short return makes curl give up. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *into)
 {
 	struct remote *remote = into;
@@ -147,7 +147,7 @@ struct remote *remote_open(
 	CLEANUP(remote_closep) struct remote *remote = zalloc(1, sizeof(*remote));
 
 	warning[0] = '\0';
-	text_init(&remote->body, JSON_BYTES_MAX);
+	text_init(&remote->body, REMOTE_ANSWER_MAX);
 	if (!check_url(settings->url, fault) ||
 		!authorise(remote, settings->token_file, warning, fault))
 		return NULL;
@@ -209,8 +209,9 @@ static bool explain(const struct remote *remote, CURLcode code, bool writes, str
 static bool read_answer(struct remote_answer *out, struct remote *remote, struct fault *fault)
 {
 	bool is_empty = remote->body.len == 0;
-	json_t *body =
-		is_empty ? json_object() : json_read(remote->body.data, remote->body.len, fault);
+	json_t *body = is_empty
+		? json_object()
+		: json_read_up_to(remote->body.data, remote->body.len, REMOTE_ANSWER_MAX, fault);
 
 	if (body == NULL)
 		return fault_set(fault, FAULT_REFUSED,

@@ -8,7 +8,12 @@
 #include "common/fault.h"
 #include "common/json.h"
 
-enum { REMOTE_CONNECT_S = 10, REMOTE_TOTAL_S = 300, REMOTE_URL_MAX = 8192 };
+enum {
+	REMOTE_CONNECT_S = 10,
+	REMOTE_TOTAL_S = 300,
+	REMOTE_URL_MAX = 8192,
+	REMOTE_ANSWER_MAX = 24 * 1024 * 1024 /* a file of 16 MiB in base64 */
+};
 
 struct remote;
 

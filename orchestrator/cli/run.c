@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/digest.h"
 #include "common/file.h"
 #include "common/text.h"
@@ -154,15 +155,29 @@ static const char *out_path(const struct run *run)
 }
 
 /* A bank's file is worth money: write it only if it is what the server says it is. */
-static bool check_digest(struct run *run, const char *content)
+static bool check_digest(struct run *run, const void *content, size_t len)
 {
 	const char *stated = json_peek_text(run->answer.body, "sha256");
 	char found[SHA256_HEX];
 
-	sha256_hex(found, content, strlen(content));
+	sha256_hex(found, content, len);
 	return stated == NULL || strcasecmp(stated, found) == 0 ||
 		fault_set(&run->fault, FAULT_REFUSED,
 			"the file does not have the digest that the server states: not written; try again");
+}
+
+/* The bytes that member KEY is, on the heap, or NULL. */
+static void *out_bytes(const struct run *run, const char *key, size_t *len)
+{
+	const char *content = json_peek_text(run->answer.body, key);
+	bool encoded = strlen(key) > 4 && strcmp(key + strlen(key) - 4, "_b64") == 0;
+
+	if (content == NULL)
+		return NULL;
+	if (encoded)
+		return base64_decode(content, len);
+	*len = strlen(content);
+	return text_dup(content);
 }
 
 /* Write the member that --out wants, and take it out of what is shown. */
@@ -170,15 +185,16 @@ static bool keep_out(struct run *run)
 {
 	const struct field *field = out_field(run);
 	const char *path = out_path(run);
-	const char *content = field != NULL ? json_peek_text(run->answer.body, field->key) : NULL;
+	size_t len = 0;
 
 	if (field == NULL || path == NULL || !was_done(run))
 		return true;
+	OWNED void *content = out_bytes(run, field->key, &len);
+
 	if (content == NULL)
 		return fault_set(&run->fault, FAULT_REFUSED, "the answer has no %s to write to %s",
 			field->key, path);
-	if (!check_digest(run, content) ||
-		!file_write(path, content, strlen(content), 0600, &run->fault))
+	if (!check_digest(run, content, len) || !file_write(path, content, len, 0600, &run->fault))
 		return false;
 	(void)fprintf(stderr, "xuqi: %s is in %s\n", field->key, path);
 	json_object_del(run->answer.body, field->key);

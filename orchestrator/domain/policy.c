@@ -60,6 +60,13 @@ static const struct field payer_fields[] = {
 };
 static const struct field_table payer_table = { "payer", payer_fields, COUNT_OF(payer_fields) };
 
+static const struct field privacy_fields[] = {
+	{ "keep_days", FIELD_NUMBER, AT(privacy_keep_days), 1, 3650, NULL, true,
+		"a number of days from 1 to 3650" },
+};
+static const struct field_table privacy_table = { "privacy", privacy_fields,
+	COUNT_OF(privacy_fields) };
+
 static const struct field root_fields[] = {
 	{ "name", FIELD_TEXT, AT(name), 0, 0, NULL, true, "the policy's name" },
 	{ "ca", FIELD_TEXT, AT(ca), 0, 0, NULL, false, "the word of a CA, such as gateway" },
@@ -76,6 +83,7 @@ static const struct field root_fields[] = {
 	{ "handler", FIELD_TEXT, AT(handler), 0, 0, NULL, false, "a login name" },
 	{ "minimum_client_version", FIELD_VERSION, AT(minimum_client_version), 0, 0, NULL, false,
 		"a version such as 4.7.6" },
+	{ "privacy", FIELD_SECTION, 0, 0, 0, &privacy_table, false, "a mapping" },
 	{ "concurrency", FIELD_NUMBER, AT(concurrency), 1, 1000, NULL, false,
 		"a number from 1 to 1000" },
 };
@@ -399,6 +407,7 @@ static void seal(struct policy *policy)
 	json_put_text(json, "handler", policy->handler);
 	json_put_text(json, "minimum_client_version", policy->minimum_client_version);
 	json_put_number(json, "concurrency", policy->concurrency);
+	json_put_number(json, "privacy_keep_days", policy->privacy_keep_days);
 	policy->canonical = json_write_canonical(json);
 	sha256_hex(policy->sha256, policy->canonical, strlen(policy->canonical));
 }
@@ -412,6 +421,7 @@ struct policy *policy_read(const char *name, const char *bytes, size_t len, stru
 	policy->ca = text_dup("gateway");
 	policy->slack_days = 14;
 	policy->concurrency = 4;
+	policy->privacy_keep_days = POLICY_KEEP_DAYS;
 	policy->minimum_client_version = text_dup("4.7.6"); /* guide chapter 1 */
 	if (len > POLICY_BYTES_MAX) {
 		(void)fault_set(

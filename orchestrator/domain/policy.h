@@ -12,7 +12,12 @@
 #include "common/fault.h"
 #include "common/own.h"
 
-enum { POLICY_LIST_MAX = 200, POLICY_TERMS_MAX = 5, POLICY_BYTES_MAX = 256 * 1024 };
+enum {
+	POLICY_LIST_MAX = 200,
+	POLICY_TERMS_MAX = 5,
+	POLICY_BYTES_MAX = 256 * 1024,
+	POLICY_KEEP_DAYS = 180
+};
 
 /* What becomes of the key: certified again under the same key, or a new pair.  xuqi installs reuse. */
 enum policy_key { POLICY_KEY_REUSE };
@@ -39,9 +44,10 @@ struct policy {
 	char *invoice_email;
 	char *handler; /* login name; NULL: the one recorded with the certificate (经办人) */
 	char *minimum_client_version;
-	int64_t concurrency;     /* renewals under way at once */
-	char *canonical;         /* the effective policy as JSON, keys sorted */
-	char sha256[SHA256_HEX]; /* of canonical: comments and layout do not count */
+	int64_t concurrency;       /* renewals under way at once */
+	int64_t privacy_keep_days; /* personal data is erased so many days after the renewal's end */
+	char *canonical;           /* the effective policy as JSON, keys sorted */
+	char sha256[SHA256_HEX];   /* of canonical: comments and layout do not count */
 };
 
 /* Read LEN bytes of YAML; NULL with FAULT_INPUT `NAME:LINE:COLUMN: what was expected` and the nearest

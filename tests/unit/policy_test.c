@@ -63,6 +63,20 @@ static void every_field_arrives(void **state)
 	assert_null(policy->handler);
 }
 
+static void the_days_that_personal_data_is_kept_are_approved_too(void **state)
+{
+	static const char sample[] =
+		"name: a\nselect: {expires_within_days: 30}\nterms: [1]\nprice_cap_fen: 1\ninvoice_email: a@b\n";
+	OWNED char *text = text_dupf("%sprivacy: {keep_days: 30}\n", sample);
+	CLEANUP(policy_freep) struct policy *policy = a_policy(text);
+	CLEANUP(policy_freep) struct policy *silent = a_policy(sample);
+
+	(void)state;
+	assert_int_equal(policy->privacy_keep_days, 30);
+	assert_non_null(strstr(policy->canonical, "\"privacy_keep_days\":30"));
+	assert_string_not_equal(policy->sha256, silent->sha256);
+}
+
 static void what_is_not_written_has_its_default(void **state)
 {
 	CLEANUP(policy_freep)
@@ -73,6 +87,7 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_int_equal(policy->expired_within_days, 0);
 	assert_int_equal(policy->slack_days, 14);
 	assert_int_equal(policy->concurrency, 4);
+	assert_int_equal(policy->privacy_keep_days, 180);
 	assert_string_equal(policy->minimum_client_version, "4.7.6");
 	assert_int_equal(policy->key_policy, POLICY_KEY_REUSE);
 	assert_null(policy->payer_account);
@@ -186,6 +201,7 @@ int main(void)
 {
 	static struct CMUnitTest tests[CASE_ROWS_MAX + 8] = {
 		cmocka_unit_test(every_field_arrives),
+		cmocka_unit_test(the_days_that_personal_data_is_kept_are_approved_too),
 		cmocka_unit_test(what_is_not_written_has_its_default),
 		cmocka_unit_test(the_delivered_policy_is_sound),
 		cmocka_unit_test(its_optional_fields_are_sound_too),
