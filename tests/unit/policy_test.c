@@ -65,11 +65,11 @@ static void every_field_arrives(void **state)
 
 static void the_days_that_personal_data_is_kept_are_approved_too(void **state)
 {
-	static const char sample[] =
+	static const char least[] =
 		"name: a\nselect: {expires_within_days: 30}\nterms: [1]\nprice_cap_fen: 1\ninvoice_email: a@b\n";
-	OWNED char *text = text_dupf("%sprivacy: {keep_days: 30}\n", sample);
+	OWNED char *text = text_dupf("%sprivacy: {keep_days: 30}\n", least);
 	CLEANUP(policy_freep) struct policy *policy = a_policy(text);
-	CLEANUP(policy_freep) struct policy *silent = a_policy(sample);
+	CLEANUP(policy_freep) struct policy *silent = a_policy(least);
 
 	(void)state;
 	assert_int_equal(policy->privacy_keep_days, 30);
