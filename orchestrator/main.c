@@ -21,8 +21,10 @@
 #include "orchestrator/flows/keyring.h"
 #include "orchestrator/flows/migrating.h"
 #include "orchestrator/flows/office_calendar.h"
+#include "orchestrator/flows/pacing.h"
 #include "orchestrator/flows/privacy_watch.h"
 #include "orchestrator/flows/resealing.h"
+#include "orchestrator/flows/sets.h"
 #include "orchestrator/flows/starting.h"
 #include "orchestrator/flows/sweep.h"
 #include "orchestrator/flows/tending.h"
@@ -205,6 +207,7 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 	if (self->app.agent_ca == NULL || !listen_to_people(self, fault) ||
 		!listen_to_agents(self, fault))
 		return false;
+	self->app.pacing = pacing_new(&self->app);
 	self->app.sweep = sweep_new(&self->app, fault);
 	self->tending = self->app.sweep != NULL ? tending_new(&self->app, fault) : NULL;
 	if (self->tending == NULL)
@@ -290,7 +293,7 @@ static bool open_database(struct daemon *self, struct fault *fault)
 			.queue_max = QUEUE_MAX,
 			.statement_timeout_ms = (unsigned)settings->database_timeout_ms },
 		fault);
-	return self->app.db != NULL;
+	return self->app.db != NULL && sets_open(&self->app, fault);
 }
 
 static bool open_outside(struct daemon *self, struct fault *fault)
@@ -354,7 +357,9 @@ static void daemon_free(struct daemon *self)
 	/* flows that outlived the stop end first, for they use all that follows */
 	outbound_free(app->outbound);
 	db_free(app->db);
+	sets_close(app);
 	flow_engine_free(app->engine);
+	pacing_free(app->pacing);
 	inbound_free(app->people);
 	inbound_free(app->agents);
 	sweep_free(app->sweep);

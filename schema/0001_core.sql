@@ -344,7 +344,8 @@ create table renewals (
 );
 create unique index renewals_one_open_per_set on renewals (set_id)
   where state not in ('done', 'withdrawn', 'failed', 'refunded');
-create index renewals_due on renewals (due_at) where state not in ('done', 'withdrawn', 'failed', 'refunded');
+create index renewals_due on renewals (due_at)
+  where state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded');
 create index renewals_claimed on renewals (claimed_until) where claimed_until is not null;
 create index renewals_by_campaign on renewals (campaign_id, id);
 create index renewals_by_set on renewals (set_id, id);
@@ -401,6 +402,7 @@ create table effects (
   constraint effects_attempt_once unique (renewal_id, op, attempt)
 );
 create unique index effects_one_unsettled on effects (renewal_id, op) where settled_at is null;
+create index effects_opened on effects (intended_at) where op = 'open'; -- what counts against the daily caps
 
 -- ---------------------------------------------------------------- money
 
@@ -600,8 +602,9 @@ create unique index pin_attempts_bar on pin_attempts (token_id)
 
 create table holds (
   id          bigint generated always as identity primary key,
-  scope       text not null constraint holds_scope check (scope in ('all', 'unit')),
+  scope       text not null constraint holds_scope check (scope in ('all', 'unit', 'ca')),
   unit_id     bigint references units,
+  ca          text,
   reason      text not null,
   set_by      bigint references people,
   set_at      timestamptz not null default now(),
@@ -609,11 +612,12 @@ create table holds (
   released_by bigint references people,
   released_at timestamptz,
   constraint holds_unit_named check ((scope = 'unit') = (unit_id is not null)),
+  constraint holds_ca_named check ((scope = 'ca') = (ca is not null)),
   constraint holds_released_by_two check (released_at is null or coalesce(released_by <> release_asked_by, false))
 );
-create function is_held(p_unit bigint) returns boolean language sql stable as $$
+create function is_held(p_unit bigint, p_ca text) returns boolean language sql stable as $$
   select exists (select from holds h where h.released_at is null
-    and (h.scope = 'all' or in_scope(p_unit, h.unit_id)))
+    and case h.scope when 'all' then true when 'ca' then h.ca = p_ca else in_scope(p_unit, h.unit_id) end)
 $$;
 
 create table ca_facts ( -- what GET /v1/meta said last
@@ -621,6 +625,22 @@ create table ca_facts ( -- what GET /v1/meta said last
   meta       jsonb not null,
   fetched_at timestamptz not null default now(),
   alert      text -- why nothing is paid at present (payee differs …)
+);
+
+create table cas ( -- the CAs that this installation speaks to: the limits that people set, and whether they answer
+  ca                  text primary key,
+  daily_cap           int constraint cas_daily_cap check (daily_cap > 0), -- 每日上限: applications begun on one day; null: none
+  requests_per_minute int constraint cas_requests check (requests_per_minute > 0),
+  office_hours        boolean not null default false, -- effects only while the office is open
+  -- the circuit breaker (orchestrator/domain/breaker.h): a new value is stored only over its version
+  breaker             text not null default 'closed' constraint cas_breaker check (breaker in ('closed', 'open', 'half_open')),
+  breaker_version     bigint not null default 0,
+  breaker_failures    bigint not null default 0,
+  breaker_since       timestamptz not null default to_timestamp(0),
+  breaker_until       timestamptz not null default to_timestamp(0),
+  breaker_openings    bigint not null default 0,
+  last_error          text,
+  failed_at           timestamptz
 );
 
 create table audit ( -- append-only

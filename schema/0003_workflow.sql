@@ -88,7 +88,7 @@ declare r renewals; v_unit bigint; v_alert text;
 begin
   r := renewal_fenced(p_id, p_epoch);
   select unit_id into v_unit from certificate_sets where id = r.set_id;
-  if is_held(v_unit) then
+  if is_held(v_unit, r.ca) then
     raise exception 'held: no effect may start (xuqi hold list)' using errcode = 'XQ409';
   end if;
   if r.spend_approval is null then
@@ -164,19 +164,63 @@ begin
   where id = p_id;
 end $$;
 
--- Close the books on one step of one renewal, atomically: settle the effect, keep what the CA said, open
--- and close tasks, and either move or wait.  DOC's members are all optional; a wait without a move gives
--- the lease back.
+-- Whether a conclusion has only members that are written set by set.
+create function conclusion_is_plain(p_doc jsonb) returns boolean language sql immutable as $$
+  select p_doc - '{settle,facts,quoted_fen,kind,client_ref,note,move,wait}'::text[] = '{}'
+$$;
+
+-- Close the books on one step of many renewals by the plain members of their documents: settle the effect, keep
+-- what the CA said, note, and either move or rest.  ITEMS: {id, epoch, doc}.  Each is fenced by itself: a worker
+-- that lost its lease fails there, and the others go through.  A rest counts attempts while its reason stays the
+-- same; progress starts the count again; a wake-up that came meanwhile wins.
+create function conclude_plain(p_items jsonb, p_by text) returns table (n int, failed text, why text) language sql as $$
+  with items as materialized (
+    select i.n::int as n, i.id, i.epoch, i.doc, r.epoch as held_by, r.claimed_until, r.state,
+      row_number() over (partition by i.id order by i.n) > 1 as again
+    from rows from (jsonb_to_recordset(p_items) as (id bigint, epoch bigint, doc jsonb)) with ordinality i(id, epoch, doc, n)
+    left join renewals r on r.id = i.id),
+  good as materialized (
+    select id, i.n, doc, doc->'move' as move, doc->'wait' as wait, state from items i
+    where held_by = epoch and claimed_until is not null and not again),
+  settled as (
+    update effects e set settled_at = clock_timestamp(), outcome = g.doc->'settle'->>'outcome', answer = g.doc->'settle'->'answer'
+    from good g where g.doc ? 'settle' and e.renewal_id = g.id and e.op = g.doc->'settle'->>'op' and e.settled_at is null),
+  written as (
+    insert into journal (renewal_id, event, from_state, to_state, by, text)
+    select l.id, l.line->>'event', l.from_state, l.line->>'to', p_by, coalesce(l.line->>'text', '') from (
+      select id, g.n, 1 as place, doc->'note' as line, null as from_state from good g where doc ? 'note'
+      union all select id, g.n, 2, move, state from good g where move is not null) l
+    order by l.n, l.place),
+  moved as (
+    update renewals r set state = g.move->>'to', version = version + 1, attempts = 0, last_error = null, claimed_until = null,
+      changed_at = clock_timestamp(), blocked_reason = g.wait->>'reason', -- a new state may begin with a pause
+      due_at = clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)),
+      facts = facts || coalesce(g.doc->'facts', '{}'), quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
+      kind = coalesce((g.doc->>'kind')::renewal_kind, kind), client_ref = coalesce(g.doc->>'client_ref', client_ref)
+    from good g where r.id = g.id and g.move is not null),
+  rested as (
+    update renewals r set claimed_until = null,
+      attempts = case when g.wait->>'error' is null then 0 when blocked_reason = g.wait->>'reason' then attempts + 1 else 1 end,
+      blocked_reason = g.wait->>'reason', last_error = g.wait->>'error',
+      due_at = case when woken_at > claimed_at then clock_timestamp()
+                    else clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)) end,
+      facts = facts || coalesce(g.doc->'facts', '{}'), quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
+      kind = coalesce((g.doc->>'kind')::renewal_kind, kind), client_ref = coalesce(g.doc->>'client_ref', client_ref)
+    from good g where r.id = g.id and g.move is null)
+  select i.n, case when i.held_by is null then 'XQ404' when g.n is null then 'XQ409' end,
+    case when i.held_by is null then format('there is no renewal %s', i.id)
+         when i.held_by <> i.epoch then format('renewal %s is in other hands: lease %s has passed to %s', i.id, i.epoch, i.held_by)
+         when g.n is null then format('renewal %s: lease %s was given back already', i.id, i.epoch) end
+  from items i left join good g on g.n = i.n
+$$;
+
+-- Close the books on one step of one renewal, atomically: besides the plain members, open and close tasks and
+-- what is opened once.  DOC's members are all optional; a wait without a move gives the lease back.
 create function renewal_conclude(p_id bigint, p_epoch bigint, p_by text, p_doc jsonb) returns void
 language plpgsql as $$
 declare r renewals; t jsonb;
 begin
   r := renewal_fenced(p_id, p_epoch);
-  if p_doc ? 'settle' then perform conclude_settle(p_id, p_doc->'settle'); end if;
-  if p_doc ? 'facts' then update renewals set facts = facts || (p_doc->'facts') where id = p_id; end if;
-  if p_doc ? 'quoted_fen' then update renewals set quoted_fen = (p_doc->>'quoted_fen')::bigint where id = p_id; end if;
-  if p_doc ? 'kind' then update renewals set kind = (p_doc->>'kind')::renewal_kind where id = p_id; end if;
-  if p_doc ? 'client_ref' then update renewals set client_ref = p_doc->>'client_ref' where id = p_id; end if;
   if p_doc ? 'close_tasks' then
     perform tasks_close(p_id, array(select jsonb_array_elements_text(p_doc->'close_tasks')), 'done');
   end if;
@@ -198,47 +242,107 @@ begin
     update install_orders set state = 'queued', outcome = null where renewal_id = p_id and state in ('reported', 'permitted');
   end if;
   if p_doc ? 'invoice' then perform conclude_invoice(p_id, p_doc->'invoice'); end if;
-  if p_doc ? 'note' then
-    insert into journal (renewal_id, event, by, text) values (p_id, p_doc->'note'->>'event', p_by, p_doc->'note'->>'text');
-  end if;
-  if p_doc ? 'move' then
-    perform renewal_move(p_id, p_doc->'move'->>'event', p_doc->'move'->>'to', p_by, p_doc->'move'->>'text');
-    if p_doc ? 'wait' then -- the new state begins with a pause
-      update renewals set blocked_reason = p_doc->'wait'->>'reason',
-        due_at = clock_timestamp() + make_interval(secs => (p_doc->'wait'->>'seconds')::double precision)
-      where id = p_id;
-    end if;
-  else
-    perform renewal_rest(p_id, p_doc->'wait');
-  end if;
+  perform from conclude_plain(jsonb_build_array(jsonb_build_object('id', p_id, 'epoch', p_epoch, 'doc', p_doc)), p_by);
   -- after the move back to the gate: no later state may stand without its approval, not even for a moment
   if p_doc ? 'reprice' then perform conclude_reprice(p_id, r.campaign_id, p_doc->'reprice'); end if;
 end $$;
 
--- Give the lease back and say until when, why, and after which error; a wake-up that came meanwhile wins.
-create function renewal_rest(p_id bigint, p_wait jsonb) returns void language sql as $$
-  update renewals set claimed_until = null,
-    attempts = case when p_wait->>'error' is null then 0 else attempts + 1 end,
-    blocked_reason = p_wait->>'reason', last_error = p_wait->>'error',
-    due_at = case when woken_at > claimed_at then clock_timestamp()
-                  else clock_timestamp() + make_interval(secs => coalesce((p_wait->>'seconds')::double precision, 0)) end
-  where id = p_id
+-- The same for many: the plain ones as one set, the others one by one, each failing alone.  Everything is locked
+-- in one order first, so that two workers and whoever wakes renewals never wait for each other.
+create function renewals_conclude(p_items jsonb, p_by text) returns table (n int, failed text, why text)
+language plpgsql as $$
+declare i record; v_plain jsonb; v_places int[];
+begin
+  perform from renewals r where r.id in (select (x->>'id')::bigint from jsonb_array_elements(p_items) x) order by r.id for update;
+  for i in select x.place::int, (x.item->>'id')::bigint as id, (x.item->>'epoch')::bigint as epoch, x.item->'doc' as doc
+      from jsonb_array_elements(p_items) with ordinality x(item, place)
+      where not conclusion_is_plain(x.item->'doc') order by 2 loop
+    n := i.place; failed := null; why := null;
+    begin
+      perform renewal_conclude(i.id, i.epoch, p_by, i.doc);
+    exception when others then
+      get stacked diagnostics failed = returned_sqlstate, why = message_text;
+    end;
+    return next;
+  end loop;
+  select jsonb_agg(x.item order by x.place), array_agg(x.place order by x.place) into v_plain, v_places
+    from jsonb_array_elements(p_items) with ordinality x(item, place) where conclusion_is_plain(x.item->'doc');
+  return query select v_places[c.n], c.failed, c.why from conclude_plain(coalesce(v_plain, '[]'), p_by) c;
+end $$;
+
+-- ---------------------------------------------------------------- pacing
+
+-- When the day began at this site (its days are Beijing's), for daily caps.
+create function site_day() returns timestamptz language sql stable as $$
+  select date_trunc('day', clock_timestamp(), 'Asia/Shanghai')
 $$;
+
+-- Why the effect must wait for another day, and for how many seconds; null: it need not.  The CA's row is locked
+-- while one is let in, so that two workers do not both take the last place.  An intent that exists was counted.
+create function effect_over_cap(p_id bigint, p_op text) returns text language plpgsql as $$
+declare r renewals; v_cap int; v_campaign int;
+begin
+  if p_op <> 'open' or exists (select from effects where renewal_id = p_id and op = p_op and settled_at is null) then
+    return null;
+  end if;
+  select * into r from renewals where id = p_id;
+  v_campaign := (select (policy->>'daily_cap')::int from campaigns where id = r.campaign_id);
+  if v_campaign > 0 then
+    perform from campaigns where id = r.campaign_id for no key update;
+    if (select count(*) from effects e join renewals o on o.id = e.renewal_id
+        where e.op = 'open' and e.intended_at >= site_day() and o.campaign_id = r.campaign_id) >= v_campaign then
+      return 'daily_cap_campaign';
+    end if;
+  end if;
+  select daily_cap into v_cap from cas where ca = r.ca and daily_cap is not null for no key update;
+  if v_cap is not null and (select count(*) from effects e join renewals o on o.id = e.renewal_id
+      where e.op = 'open' and e.intended_at >= site_day() and o.ca = r.ca) >= v_cap then
+    return 'daily_cap_ca';
+  end if;
+  return null;
+end $$;
+
+-- The intents of many, each failing alone.  ITEMS: {id, epoch, op, attempt, key, spends}.  Where a daily cap is
+-- reached there is no intent but a reason to wait until the next day begins.
+create function effects_intend(p_items jsonb)
+returns table (n int, failed text, why text, attempt int, existed boolean, wait_reason text, wait_s float8)
+language plpgsql as $$
+declare i record;
+begin
+  for i in select x.place::int, x.item from jsonb_array_elements(p_items) with ordinality x(item, place)
+      order by (x.item->>'id')::bigint, x.place loop
+    n := i.place; failed := null; why := null; attempt := null; existed := null; wait_reason := null; wait_s := null;
+    begin
+      perform renewal_fenced((i.item->>'id')::bigint, (i.item->>'epoch')::bigint);
+      wait_reason := effect_over_cap((i.item->>'id')::bigint, i.item->>'op');
+      if wait_reason is null then
+        select e.attempt, e.existed into attempt, existed from effect_intend((i.item->>'id')::bigint, (i.item->>'epoch')::bigint,
+          i.item->>'op', (i.item->>'attempt')::int, i.item->>'key', (i.item->>'spends')::boolean) e;
+      else
+        wait_s := extract(epoch from site_day() + interval '1 day' - clock_timestamp());
+      end if;
+    exception when others then
+      get stacked diagnostics failed = returned_sqlstate, why = message_text;
+    end;
+    return next;
+  end loop;
+end $$;
 
 -- ---------------------------------------------------------------- the spend gate opens
 
 -- Start what is approved and due: the renewals of running campaigns whose spend approval stands.
-create function campaigns_start(p_limit int) returns int language plpgsql as $$
-declare v_count int := 0; v_id bigint;
-begin
-  for v_id in
-    select r.id from renewals r join campaigns c on c.id = r.campaign_id join certificate_sets s on s.id = r.set_id
+create function campaigns_start(p_limit int) returns int language sql as $$
+  with due as materialized (
+    select r.id, s.not_after from renewals r join campaigns c on c.id = r.campaign_id join certificate_sets s on s.id = r.set_id
     where r.state = 'awaiting_approval' and c.status = 'running' and c.start_at <= now()
-      and r.spend_approval is not null and not is_held(s.unit_id)
-    order by s.not_after, r.id limit p_limit for update of r skip locked
-  loop
-    perform renewal_move(v_id, 'spend_approved', 'binding', 'xuqid', 'approved, and the campaign runs');
-    v_count := v_count + 1;
-  end loop;
-  return v_count;
-end $$;
+      and r.spend_approval is not null and not is_held(s.unit_id, r.ca)
+    order by s.not_after, r.id limit p_limit for update of r skip locked),
+  written as (
+    insert into journal (renewal_id, event, from_state, to_state, by, text)
+    select id, 'spend_approved', 'awaiting_approval', 'binding', 'xuqid', 'approved, and the campaign runs' from due order by not_after, id),
+  moved as (
+    update renewals r set state = 'binding', version = version + 1, attempts = 0, blocked_reason = null, last_error = null,
+      claimed_until = null, due_at = clock_timestamp(), changed_at = clock_timestamp()
+    from due where r.id = due.id returning r.id)
+  select count(*)::int from moved
+$$;

@@ -19,7 +19,7 @@ begin
   end if;
   select * into r from renewals where id = o.renewal_id for update;
   select unit_id into v_unit from certificate_sets where id = r.set_id;
-  if r.touch_approval is null or is_held(v_unit) then
+  if r.touch_approval is null or is_held(v_unit, r.ca) then
     raise exception 'renewal % may not touch its token now: touch approval missing or held', r.id using errcode = 'XQ409';
   end if;
   select expires_at into v_until from pin_attempts

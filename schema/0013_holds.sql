@@ -1,7 +1,7 @@
 -- Holds: every effect stops at once, until two people release it.
 
 create function hold_set(p jsonb, d jsonb) returns bigint language plpgsql as $$
-declare v_unit bigint; v_id bigint;
+declare v_unit bigint; v_ca text; v_id bigint;
 begin
   if coalesce(d->>'reason', '') = '' then
     raise exception 'a hold wants a reason' using errcode = 'P0001';
@@ -11,11 +11,17 @@ begin
     if v_unit is null then
       raise exception 'there is no unit %', d->>'target' using errcode = 'P0001';
     end if;
+  elsif d->>'scope' = 'ca' then
+    select ca into v_ca from cas where ca = d->>'target';
+    if v_ca is null then
+      raise exception 'there is no CA %: this installation speaks to %', d->>'target',
+        (select coalesce(string_agg(ca, ', ' order by ca), 'none yet') from cas) using errcode = 'P0001';
+    end if;
   elsif coalesce(d->>'scope', 'all') <> 'all' then
-    raise exception 'scope is all or unit' using errcode = 'P0001';
+    raise exception 'scope is all, unit or ca' using errcode = 'P0001';
   end if;
-  perform must_be_in_scope(p, v_unit, case when v_unit is null then 'a hold of everything' else 'unit ' || (d->>'target') end);
-  insert into holds (scope, unit_id, reason, set_by) values (coalesce(d->>'scope', 'all'), v_unit, d->>'reason', (p->>'person')::bigint)
+  perform must_be_in_scope(p, v_unit, case when v_ca is not null then 'a hold of a CA' when v_unit is null then 'a hold of everything' else 'unit ' || (d->>'target') end);
+  insert into holds (scope, unit_id, ca, reason, set_by) values (coalesce(d->>'scope', 'all'), v_unit, v_ca, d->>'reason', (p->>'person')::bigint)
     returning id into v_id;
   perform audit_add(p->>'login', 'hold.set', 'hold:' || v_id, d);
   return v_id;

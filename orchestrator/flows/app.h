@@ -11,9 +11,11 @@
 
 struct calendar;
 struct db;
+struct batch;
 struct event_base;
 struct flow_engine;
 struct inbound;
+struct pacing;
 struct outbound;
 struct sweep;
 struct agent_ca;
@@ -35,6 +37,7 @@ struct settings {
 	char *privacy_key_file;
 	int64_t lease_seconds, poll_first_seconds, poll_max_seconds, verify_seconds;
 	int64_t retry_first_seconds, retry_max_seconds, meta_seconds, flows_max;
+	int64_t breaker_failures, breaker_window_seconds, breaker_open_seconds;
 	int64_t header_bytes, connections, connections_per_address, request_seconds;
 };
 
@@ -44,7 +47,9 @@ struct app {
 	struct flow_engine *engine;
 	struct db *db;
 	struct outbound *outbound;
-	struct connectors connectors; /* one per CA */
+	struct connectors connectors;           /* one per CA */
+	struct pacing *pacing;                  /* when a CA may be called */
+	struct batch *load, *intend, *conclude; /* the set statements of stages: flows/sets.h */
 	struct agent_ca *agent_ca;
 	struct calendar *calendar; /* working days; never NULL */
 	struct seal_keys *seals;   /* of personal data; set before anything is served */

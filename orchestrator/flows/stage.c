@@ -6,13 +6,17 @@
 #include <string.h>
 
 #include "common/bytes.h"
+#include "common/digest.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "orchestrator/domain/effect_key.h"
 #include "orchestrator/domain/personal.h"
 #include "orchestrator/flows/lease.h"
+#include "orchestrator/loop/batch.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
+
+enum { SECOND_MS = 1000, TOMORROW_SPREAD_S = 600 };
 
 static const struct stage *const stages[] = { &binding_stage, &bound_stage, &drafting_stage,
 	&attaching_stage, &intent_stage, &submitted_stage, &paying_stage, &verifying_stage,
@@ -23,6 +27,8 @@ static enum flow_next step_load(struct flow *flow, void *self);
 static enum flow_next step_decide(struct flow *flow, void *self);
 static enum flow_next step_files(struct flow *flow, void *self);
 static enum flow_next step_filed(struct flow *flow, void *self);
+static enum flow_next step_pace(struct flow *flow, void *self);
+static enum flow_next step_paced(struct flow *flow, void *self);
 static enum flow_next step_intend(struct flow *flow, void *self);
 static enum flow_next step_intended(struct flow *flow, void *self);
 static enum flow_next step_asked(struct flow *flow, void *self);
@@ -37,6 +43,8 @@ static const struct flow_step stage_steps[] = {
 	{ "decide", step_decide },     /* the stage of its state says what is next */
 	{ "files", step_files },       /* a person's attachments, where the decision wants them */
 	{ "filed", step_filed },       /* decide again with them */
+	{ "pace", step_pace },         /* may this CA be called now? */
+	{ "paced", step_paced },       /* after a moment, or once the probe is ours alone */
 	{ "intend", step_intend },     /* the intent and its key, durable, every gate checked */
 	{ "intended", step_intended }, /* an older intent: ask what became of it */
 	{ "asked", step_asked },       /* it arrived, or not */
@@ -52,7 +60,7 @@ static enum flow_next go_on(struct flow *flow, enum stage_next next)
 {
 	switch (next) {
 	case STAGE_CALL:
-		return flow_jump(flow, "intend");
+		return flow_jump(flow, "pace");
 	case STAGE_CONCLUDE:
 		return flow_jump(flow, "conclude");
 	case STAGE_FILES:
@@ -67,7 +75,9 @@ static enum flow_next step_load(struct flow *flow, void *self)
 {
 	struct stage_run *run = self;
 
-	return db_begin(run->app->db, flow, sql_renewal_load, DB_ARGS(run->id, run->epoch));
+	OWNED char *item = text_dupf("{\"id\":%s,\"epoch\":%s}", run->id, run->epoch);
+
+	return batch_begin(run->app->load, flow, item);
 }
 
 static const struct stage *stage_of(const json_t *doc)
@@ -106,7 +116,7 @@ static enum stage_next wait_for_settings(struct stage_run *run)
 		json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "ca_access", "role", "admin",
 			"title", "A CA is missing in the settings", "instruction", text,
 			"if_ignored", "No renewal can go on at this CA."));
-	return stage_retry(run, "ca_unreachable", text);
+	return stage_trouble(run, TROUBLE_ACCESS, text);
 }
 
 /* What the CA refused is not tried again before a person says so; states that only a person or the CA can
@@ -149,12 +159,12 @@ static enum flow_next step_filed(struct flow *flow, void *self)
 
 	run->files = json_array();
 	for (int i = 0; i < PQntuples(rows); i++) {
-		json_t *file = personal_open_file(
-			&(struct personal_file){ .name = PQgetvalue(rows, i, 0),
-				.media_type = PQgetvalue(rows, i, 1),
-				.place = PQgetvalue(rows, i, 2),
-				.content_b64 = PQgetvalue(rows, i, 3) },
-			run->app->seals, &fault);
+		json_t *file =
+			personal_open_file(&(struct personal_file){ .name = PQgetvalue(rows, i, 0),
+						   .media_type = PQgetvalue(rows, i, 1),
+						   .place = PQgetvalue(rows, i, 2),
+						   .content_b64 = PQgetvalue(rows, i, 3) },
+				run->app->seals, &fault);
 		if (file == NULL)
 			return flow_fail_with(flow, &fault);
 		(void)json_array_append_new(run->files, file);
@@ -188,6 +198,53 @@ static bool make_keys(struct stage_run *run, struct fault *fault)
 	return true;
 }
 
+static enum flow_next step_pace(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+	struct pace_answer answer;
+	struct breaker_texts texts;
+
+	run->pace = run->app->pacing == NULL
+		? PACE_GO
+		: pacing_ask(run->app->pacing, run->connector->ca,
+			  json_object_get(run->doc, "pace"), op_of(run)->effect, &answer);
+	switch (run->pace) {
+	case PACE_GO:
+		return flow_jump(flow, "intend");
+	case PACE_SOON:
+		return flow_pause(flow, (unsigned)answer.wait_ms);
+	case PACE_WAIT:
+		return go_on(flow, stage_pause(run, answer.reason, answer.wait_ms));
+	case PACE_PROBE:
+		break;
+	}
+	breaker_texts_make(&texts, &answer.next);
+
+	enum flow_next next = db_begin(run->app->db, flow, sql_breaker_store,
+		DB_ARGS(run->connector->ca, texts.version, breaker_word(answer.next.state),
+			texts.failures, texts.openings, texts.since, texts.until, NULL));
+
+	breaker_texts_done(&texts);
+	return next;
+}
+
+/* Another worker was faster and probes: this step waits for what that one hears. */
+static enum flow_next step_paced(struct flow *flow, void *self)
+{
+	struct stage_run *run = self;
+
+	if (run->pace == PACE_SOON)
+		return flow_jump(flow, "pace");
+	run->probes = PQntuples(flow_rows(flow)) == 1;
+	if (!run->probes)
+		return go_on(flow,
+			stage_pause(run, "ca_breaker",
+				run->app->settings.breaker_open_seconds * SECOND_MS));
+	pacing_probes(run->app->pacing, run->connector->ca);
+	log_info("ca.probed", LOG_TEXT("ca", run->connector->ca), LOG_TEXT("renewal", run->id));
+	return FLOW_NEXT;
+}
+
 static enum flow_next step_intend(struct flow *flow, void *self)
 {
 	struct stage_run *run = self;
@@ -197,21 +254,49 @@ static enum flow_next step_intend(struct flow *flow, void *self)
 		return flow_jump(flow, "act");
 	if (!make_keys(run, &fault))
 		return flow_fail_with(flow, &fault);
-	return db_try(run->app->db, flow, sql_effect_intend,
-		DB_ARGS(run->id, run->epoch, connector_op_word(run->call.op), run->attempt,
-			run->key, op_of(run)->spends ? "true" : "false"));
+
+	OWNED char *item = text_dupf(
+		"{\"id\":%s,\"epoch\":%s,\"op\":\"%s\",\"attempt\":%s,\"key\":\"%s\",\"spends\":%s}",
+		run->id, run->epoch, connector_op_word(run->call.op), run->attempt, run->key,
+		op_of(run)->spends ? "true" : "false");
+
+	return batch_try(run->app->intend, flow, item);
+}
+
+/* Held, or a gate is shut, or today's cap is reached: nothing was begun. */
+static enum flow_next not_intended(
+	struct flow *flow, struct stage_run *run, const struct fault *refusal)
+{
+	return refusal->kind == FAULT_CONFLICT || refusal->kind == FAULT_DENIED
+		? go_on(flow, stage_trouble(run, TROUBLE_GATE, refusal->text))
+		: flow_fail_with(flow, refusal);
+}
+
+static enum flow_next wait_for_tomorrow(
+	struct flow *flow, struct stage_run *run, const PGresult *rows)
+{
+	int64_t seconds;
+	uint32_t random;
+
+	if (!number_parse(&seconds, PQgetvalue(rows, 0, 3), 0, INT32_MAX))
+		return flow_fail(flow, FAULT_BUG, "the database does not say until when");
+	random_bytes(&random, sizeof random);
+	return go_on(flow,
+		stage_pause(run, PQgetvalue(rows, 0, 2),
+			seconds * SECOND_MS + random % (TOMORROW_SPREAD_S * SECOND_MS)));
 }
 
 static enum flow_next step_intended(struct flow *flow, void *self)
 {
 	struct stage_run *run = self;
 	const PGresult *rows = flow_rows(flow);
-	const struct fault *refusal = flow_db_fault(flow);
 
-	if (rows == NULL) /* held, or a gate is shut: nothing was begun */
-		return refusal->kind == FAULT_CONFLICT || refusal->kind == FAULT_DENIED
-			? go_on(flow, stage_retry(run, "hold", refusal->text))
-			: flow_fail_with(flow, refusal);
+	if (rows == NULL)
+		return not_intended(flow, run, flow_db_fault(flow));
+	if (PQntuples(rows) != 1)
+		return flow_fail(flow, FAULT_BUG, "the intent has no answer");
+	if (PQgetisnull(rows, 0, 2) == 0)
+		return wait_for_tomorrow(flow, run, rows);
 	run->existed = PQgetvalue(rows, 0, 1)[0] == 't';
 	if (!run->existed || !op_of(run)->can_ask)
 		return flow_jump(flow, "act");
@@ -223,6 +308,7 @@ static bool read_outcome(struct stage_run *run, const struct flow *flow)
 {
 	outcome_done(&run->outcome);
 	run->connector->ops->read(run->connector, flow, &run->call, &run->outcome);
+	stage_heard(run);
 	return run->outcome.kind == OUTCOME_DONE || run->outcome.kind == OUTCOME_REFUSED;
 }
 
@@ -243,11 +329,8 @@ static void settle_effect(struct stage_run *run)
  * until the card is answered: then the connector is asked what became of it. */
 static enum stage_next common_outcome(struct stage_run *run)
 {
-	const char *reason = "ca_unreachable";
 	json_t *card = json_object_get(run->outcome.data, "task");
 
-	if (run->outcome.kind == OUTCOME_UNSURE && op_of(run)->effect)
-		reason = "unknown_outcome";
 	if (run->outcome.kind == OUTCOME_NEED_HUMAN && card != NULL) {
 		stage_task(run, json_incref(card));
 		return stage_await(run, "person");
@@ -258,7 +341,7 @@ static enum stage_next common_outcome(struct stage_run *run)
 				"title", "The CA refuses this installation's key", "instruction",
 				run->outcome.text, "if_ignored",
 				"No renewal can go on at this CA."));
-	return stage_retry(run, reason, run->outcome.text);
+	return stage_trouble(run, stage_outcome_trouble(run), run->outcome.text);
 }
 
 static enum flow_next step_asked(struct flow *flow, void *self)
@@ -277,7 +360,7 @@ static enum flow_next step_asked(struct flow *flow, void *self)
 		return FLOW_NEXT; /* it never arrived: do it, under the same key */
 	if (run->outcome.kind == OUTCOME_NEED_HUMAN)
 		return go_on(flow, common_outcome(run));
-	return go_on(flow, stage_retry(run, "unknown_outcome", run->outcome.text));
+	return go_on(flow, stage_trouble(run, TROUBLE_UNKNOWN, run->outcome.text));
 }
 
 static enum flow_next step_act(struct flow *flow, void *self)
@@ -329,9 +412,10 @@ static enum flow_next step_conclude(struct flow *flow, void *self)
 	personal_seal_tasks(run->conclusion, run->id, run->app->seals);
 
 	OWNED char *text = json_write(run->conclusion);
+	OWNED char *item =
+		text_dupf("{\"id\":%s,\"epoch\":%s,\"doc\":%s}", run->id, run->epoch, text);
 
-	return db_begin(
-		run->app->db, flow, sql_renewal_conclude, DB_ARGS(run->id, run->epoch, text));
+	return batch_begin(run->app->conclude, flow, item);
 }
 
 static void run_free(struct stage_run *run)
@@ -368,7 +452,10 @@ static void stage_finished(void *self, const struct fault *fault)
 	else
 		log_warn("renewal.step_failed", LOG_TEXT("renewal", run->id), LOG_FAULT(fault));
 	if (fault != NULL) /* where the lease has passed on, the fence refuses this */
-		lease_give_back(run->app, run->id, run->epoch, fault->text);
+		lease_give_back(run->app, run->id, run->epoch, fault,
+			text_equal(stage_text(run, "reason"), lease_reason(fault))
+				? stage_number(run, "attempts", 0)
+				: 0);
 	run->app->on_step_ended(run->app);
 	run_free(run);
 }

@@ -11,8 +11,10 @@
 
 #include "common/json.h"
 #include "orchestrator/connectors/connector.h"
+#include "orchestrator/domain/backoff.h"
 #include "orchestrator/domain/renewal.h"
 #include "orchestrator/flows/app.h"
+#include "orchestrator/flows/pacing.h"
 
 enum stage_next {
 	STAGE_CALL,     /* stage_call was called: do it */
@@ -38,7 +40,7 @@ struct stage_run {
 	char *id, *epoch; /* decimal, as the database gave them */
 	const struct stage *stage;
 	struct connector *connector; /* of the renewal's CA; set once the document is there */
-	json_t *doc;                 /* statement renewal_load */
+	json_t *doc;                 /* of statement renewals_load */
 	json_t *files, *plan;        /* when asked for */
 	const char *want;            /* the task kind whose files are wanted */
 	struct connector_call call;
@@ -47,6 +49,9 @@ struct stage_run {
 	char key[STAGE_KEY_MAX], ref[STAGE_REF_MAX];
 	char attempt[16];
 	bool existed; /* the intent was there before: a crash or an unsure outcome */
+	bool probes;  /* this step's call is the one that tries an open breaker */
+	enum pace pace;
+	struct breaker breaker; /* to be stored before the probe goes */
 	struct outcome outcome;
 	json_t *conclusion;
 };
@@ -88,8 +93,17 @@ enum stage_next stage_wait(struct stage_run *run, const char *reason, int64_t se
 enum stage_next stage_await(struct stage_run *run, const char *reason);
 /* Wait at the polling pace: often while the state is young, seldom when it is old. */
 enum stage_next stage_poll(struct stage_run *run, const char *reason);
-/* Wait after an error, longer each time, with full jitter. */
+/* Wait after trouble on the ladder of its class (domain/backoff.h), under its word; the CA may have asked for a
+ * later moment.  Our own mistakes stop with a task once their budget is spent. */
+enum stage_next stage_trouble(struct stage_run *run, enum trouble trouble, const char *text);
+/* The same under another REASON: the ladder is that of the class whose word it is, else of an unreachable CA. */
 enum stage_next stage_retry(struct stage_run *run, const char *reason, const char *text);
+/* Wait for REASON for MS milliseconds: no trouble, only not now. */
+enum stage_next stage_pause(struct stage_run *run, const char *reason, int64_t ms);
+/* Which trouble an outcome is that is neither DONE nor REFUSED. */
+enum trouble stage_outcome_trouble(const struct stage_run *run);
+/* Tell the pacing of the CA how the call ended. */
+void stage_heard(const struct stage_run *run);
 /* The CA refused for a reason that no rule covers: a task for the operator, who may try again. */
 enum stage_next stage_refused(struct stage_run *run);
 /* Set MEMBER of the conclusion (VALUE is taken). */

@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/digest.h"
 #include "common/text.h"
 #include "orchestrator/domain/task_kind.h"
 #include "orchestrator/flows/stage.h"
 
-enum { PATH_MAX_BYTES = 96, SENTENCE_MAX = 480, POLL_SHARE = 10, ERROR_DOUBLINGS = 12 };
+enum { PATH_MAX_BYTES = 96, SENTENCE_MAX = 480, POLL_SHARE = 10 };
 
 /* A renewal that waits for a fact is looked at again this often, in case its wake-up was lost. */
 enum { AWAIT_SECONDS = 3600 };
@@ -90,7 +89,7 @@ enum stage_next stage_move(struct stage_run *run, enum renewal_event event, cons
 	va_list args;
 
 	if (edge == NULL)
-		return stage_retry(run, "bug", renewal_event_word(event));
+		return stage_trouble(run, TROUBLE_BUG, renewal_event_word(event));
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
@@ -124,34 +123,6 @@ enum stage_next stage_poll(struct stage_run *run, const char *reason)
 	if (run->outcome.retry_s > 0 && (int64_t)run->outcome.retry_s > seconds)
 		seconds = run->outcome.retry_s;
 	return stage_wait(run, reason, seconds);
-}
-
-/* Full jitter (every moment up to the bound is as likely), so that a fleet does not come back at once. */
-static int64_t jittered_ms(int64_t bound_ms)
-{
-	uint32_t random;
-
-	random_bytes(&random, sizeof random);
-	return bound_ms / POLL_SHARE +
-		(int64_t)(random % (uint32_t)(bound_ms > INT32_MAX ? INT32_MAX : bound_ms));
-}
-
-enum stage_next stage_retry(struct stage_run *run, const char *reason, const char *text)
-{
-	const struct settings *settings = &run->app->settings;
-	int64_t attempts = stage_number(run, "attempts", 0), bound = settings->retry_first_seconds;
-
-	for (int64_t i = 0;
-		i < attempts && i < ERROR_DOUBLINGS && bound < settings->retry_max_seconds; i++)
-		bound *= 2;
-	if (bound > settings->retry_max_seconds)
-		bound = settings->retry_max_seconds;
-
-	double seconds = (double)jittered_ms(bound * 1000) / 1000.0;
-
-	stage_put(run, "wait",
-		json_pack("{s:s, s:f, s:s}", "reason", reason, "seconds", seconds, "error", text));
-	return STAGE_CONCLUDE;
 }
 
 enum stage_next stage_refused(struct stage_run *run)

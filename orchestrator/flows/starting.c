@@ -8,6 +8,7 @@
 
 #include "common/digest.h"
 #include "common/file.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "orchestrator/loop/db.h"
@@ -36,7 +37,7 @@ static enum flow_next starting_admin(struct flow *flow, void *self)
 	struct fault fault;
 
 	if (PQgetvalue(flow_rows(flow), 0, 0)[0] != 't')
-		return flow_jump(flow, "reclaim");
+		return flow_jump(flow, "cas");
 	random_hex(random, SECRET_BYTES);
 
 	OWNED char *token = text_dupf("xq_%s", random);
@@ -48,6 +49,20 @@ static enum flow_next starting_admin(struct flow *flow, void *self)
 	sha256_hex(sha, token, strlen(token));
 	log_info("admin.token_written", LOG_TEXT("file", file));
 	return db_begin(starting->app->db, flow, sql_admin_bootstrap, DB_ARGS(sha));
+}
+
+static enum flow_next starting_cas(struct flow *flow, void *self)
+{
+	struct starting *starting = self;
+	const struct connectors *connectors = &starting->app->connectors;
+	JSON *words = json_array();
+
+	for (size_t i = 0; i < connectors->count; i++)
+		(void)json_array_append_new(words, json_string(connectors->list[i]->ca));
+
+	OWNED char *text = json_write(words);
+
+	return db_begin(starting->app->db, flow, sql_cas_register, DB_ARGS(text));
 }
 
 static enum flow_next starting_reclaim(struct flow *flow, void *self)
@@ -62,6 +77,7 @@ static enum flow_next starting_reclaim(struct flow *flow, void *self)
 static const struct flow_step starting_steps[] = {
 	{ "ask", starting_ask },         /* does any API token exist? */
 	{ "admin", starting_admin },     /* the first one, into STATE/admin.token */
+	{ "cas", starting_cas },         /* the CAs that the settings speak to */
 	{ "reclaim", starting_reclaim }, /* what a dead worker held is free */
 	{ NULL, NULL },
 };

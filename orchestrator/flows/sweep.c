@@ -38,19 +38,21 @@ static enum flow_next sweep_claim(struct flow *flow, void *self)
 	OWNED char *limit = text_dupf("%lld", (long long)(room > 0 ? room : 0));
 	OWNED char *lease = text_dupf("%lld", (long long)settings->lease_seconds);
 
-	return db_begin(sweep->app->db, flow, sql_renewal_claim, DB_ARGS(limit, lease));
+	return db_begin(sweep->app->db, flow, sql_renewals_claim, DB_ARGS(limit, lease));
 }
 
 static enum flow_next sweep_begin_steps(struct flow *flow, void *self)
 {
 	struct sweep *sweep = self;
 	const PGresult *rows = flow_rows(flow);
+	struct fault busy;
 
+	(void)fault_set(&busy, FAULT_LATER, "too much at once");
 	for (int i = 0; i < PQntuples(rows); i++) {
 		const char *id = PQgetvalue(rows, i, 0), *epoch = PQgetvalue(rows, i, 1);
 
 		if (!stage_start(sweep->app, id, epoch))
-			lease_give_back(sweep->app, id, epoch, "too much at once");
+			lease_give_back(sweep->app, id, epoch, &busy, 0);
 	}
 	return db_begin(sweep->app->db, flow, sql_campaigns_finish, 0, NULL);
 }

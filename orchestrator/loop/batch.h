@@ -4,8 +4,8 @@
  * wrong is its own row's fault; where the statement as a whole fails, its items are tried one by one, so that
  * a poisoned one fails alone.
  *
- * A set statement takes $1, a JSON array of items, and gives rows of: n (the item's place, from 1), sqlstate
- * and message (null where the item went well), then what a flow asked for.  At most one row for each item; no
+ * A set statement takes $1, a JSON array of items, and gives rows of: n (the item's place, from 1), an SQLSTATE
+ * and why (null where the item went well), then what a flow asked for.  At most one row for each item; no
  * row is an empty result. */
 #pragma once
 
@@ -34,7 +34,7 @@ struct batch *batch_new(struct event_base *base, struct flow_engine *engine, str
 void batch_free(struct batch *batch);
 
 /* Put ITEM (one JSON value; copied) into the next statement for FLOW, which resumes as from db_begin with its
- * own row, without n, sqlstate and message.  Never resumes from inside this call. */
+ * own row, without those three columns.  Never resumes from inside this call. */
 enum flow_next batch_begin(struct batch *batch, struct flow *flow, const char *item);
 /* The same as from db_try. */
 enum flow_next batch_try(struct batch *batch, struct flow *flow, const char *item);

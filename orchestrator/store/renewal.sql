@@ -1,23 +1,24 @@
 -- What the sweep and the stages of a renewal ask the database.
 
--- name: renewal_claim
+-- name: renewals_claim
 -- Take up to $1 renewals that are due for $2 seconds, skipping those another worker holds and those under a
 -- hold.  The new epoch is the fence: whoever held the renewal before can finish nothing any more.
-with due as (
-  select r.id from renewals r join certificate_sets s on s.id = r.set_id
+with due as materialized (
+  select r.id from renewals r
   where r.due_at <= now() and (r.claimed_until is null or r.claimed_until < now())
     and r.state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
-    and not is_held(s.unit_id)
+    and not (exists (select from holds h where h.released_at is null)
+      and is_held((select unit_id from certificate_sets s where s.id = r.set_id), r.ca))
   order by r.due_at limit $1::int for update of r skip locked)
 update renewals r set epoch = nextval('lease_epoch'), claimed_at = clock_timestamp(),
   claimed_until = clock_timestamp() + make_interval(secs => $2::int)
 from due where r.id = due.id
 returning r.id, r.epoch
 
--- name: renewal_load
--- Everything a stage decides by, as one document.
-select (jsonb_build_object(
-  'id', r.id::text, 'state', r.state, 'kind', r.kind, 'attempts', r.attempts,
+-- name: renewals_load
+-- Everything a stage decides by, as one document for each renewal whose lease stands.  $1: [{id, epoch}] (loop/batch.h).
+select i.n, null as failed, null as why, (jsonb_build_object(
+  'id', r.id::text, 'state', r.state, 'kind', r.kind, 'attempts', r.attempts, 'reason', r.blocked_reason,
   'age_s', extract(epoch from clock_timestamp() - r.changed_at)::bigint,
   'term_years', r.term_years, 'approved_fen', r.approved_fen, 'quoted_fen', r.quoted_fen, 'facts', r.facts,
   'touch_approved', r.touch_approval is not null,
@@ -71,23 +72,25 @@ select (jsonb_build_object(
   'installed', (select i.result from install_orders i where i.renewal_id = r.id and i.outcome = 'installed'
     order by i.id desc limit 1),
   'ca_name', r.ca, 'ca', (select meta from ca_facts f where f.ca = r.ca),
+  'pace', (select jsonb_build_object('office_hours', office_hours, 'requests_per_minute', requests_per_minute, 'breaker', breaker,
+      'version', breaker_version, 'failures', breaker_failures, 'openings', breaker_openings,
+      'since_at', (extract(epoch from breaker_since) * 1000000)::bigint, 'until_at', (extract(epoch from breaker_until) * 1000000)::bigint)
+    from cas where cas.ca = r.ca),
   'pin_barred', exists (select from pin_attempts a where a.token_id = s.token_id and a.cleared_at is null
     and (a.outcome is null or a.outcome in ('incorrect', 'unsure')))
 ) || renewal_turns(r))::text
-from renewals r
+from rows from (jsonb_to_recordset($1::jsonb) as (id bigint, epoch bigint)) with ordinality i(id, epoch, n)
+join renewals r on r.id = i.id and r.epoch = i.epoch
 join certificate_sets s on s.id = r.set_id
 join campaigns c on c.id = r.campaign_id
-where r.id = $1::bigint and r.epoch = $2::bigint
 
--- name: effect_intend
-select attempt, existed from effect_intend($1::bigint, $2::bigint, $3, $4::int, $5, $6::boolean)
+-- name: effects_intend
+-- $1: [{id, epoch, op, attempt, key, spends}]
+select n, failed, why, attempt, existed, wait_reason, wait_s from effects_intend($1::jsonb)
 
--- name: renewal_conclude
-select renewal_conclude($1::bigint, $2::bigint, 'xuqid', $3::jsonb)
-
--- name: renewal_rest
--- After a failure of our own: give the lease back, keep the reason.
-select renewal_rest($1::bigint, $3::jsonb) from renewal_fenced($1::bigint, $2::bigint)
+-- name: renewals_conclude
+-- $1: [{id, epoch, doc}]
+select n, failed, why from renewals_conclude($1::jsonb, 'xuqid')
 
 -- name: renewal_reclaim
 -- At the start of the only worker of an embedded database: what a dead one held is free.
@@ -111,9 +114,10 @@ select campaigns_start($1::int)
 -- name: sweep_next
 -- Milliseconds until the next renewal that nobody holds is due, a lease runs out, or a campaign starts; at most $1.
 select greatest(0, least($1::bigint, coalesce(ceil(extract(epoch from least(
-  (select r.due_at from renewals r join certificate_sets s on s.id = r.set_id
+  (select r.due_at from renewals r
    where r.state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
-     and (r.claimed_until is null or r.claimed_until < now()) and not is_held(s.unit_id)
+     and (r.claimed_until is null or r.claimed_until < now()) and not (exists (select from holds h where h.released_at is null)
+       and is_held((select unit_id from certificate_sets s where s.id = r.set_id), r.ca))
    order by r.due_at limit 1),
   (select min(claimed_until) from renewals where claimed_until > now()),
   (select min(start_at) from campaigns c where status = 'running' and start_at > now()

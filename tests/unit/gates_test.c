@@ -212,10 +212,10 @@ static void a_move_off_the_table_is_refused(void **state)
 	A_RENEWAL();
 	approve("all");
 	int64_t epoch = claim(renewal);
-	refused("journal_moves_along_the_table",
+	refused("moves_along_the_table",
 		"select renewal_conclude(%s, %lld, 'test', '{\"move\":{\"event\":\"review_approved\",\"to\":\"approved\"}}')",
 		renewal, (long long)epoch);
-	refused("journal_moves_along_the_table",
+	refused("moves_along_the_table",
 		"select renewal_conclude(%s, %lld, 'test', '{\"move\":{\"event\":\"spend_approved\",\"to\":\"done\"}}')",
 		renewal, (long long)epoch);
 	refused("renewals_moves_along_the_table",

@@ -398,14 +398,14 @@ static void a_missing_bar_on_pins_is_found(void **state)
 	(void)state;
 	finds("drop index pin_attempts_bar; "
 	      "create or replace function pin_permit(p_agent bigint, p_order bigint, p_ref text, p_serial text) returns timestamptz language sql as "
-	      "$$ insert into pin_attempts (token_id, order_id, permit_ref, expires_at) select token_id, id, p_ref, now() from install_orders where id = p_order and not is_held(null) returning expires_at $$",
+	      "$$ insert into pin_attempts (token_id, order_id, permit_ref, expires_at) select token_id, id, p_ref, now() from install_orders where id = p_order and not is_held(null, null) returning expires_at $$",
 		"a wrong or unknown PIN is used once");
 }
 
 static void a_missing_hold_is_found(void **state)
 {
 	(void)state;
-	finds("create or replace function is_held(p_unit bigint) returns boolean language sql stable as 'select false'",
+	finds("create or replace function is_held(p_unit bigint, p_ca text) returns boolean language sql stable as 'select false'",
 		"no effect begun under a hold");
 }
 

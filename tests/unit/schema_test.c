@@ -253,7 +253,7 @@ static const struct {
 	{ "payment_orders_amount",
 		"insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen) values ('XQ0000000012', '', '', '', '', '', 0)" },
 	{ "holds_unit_named", "insert into holds (scope, reason) values ('unit', 'x')" },
-	{ "holds_scope", "insert into holds (scope, reason, unit_id) values ('ca', 'x', null)" },
+	{ "holds_scope", "insert into holds (scope, reason, unit_id) values ('town', 'x', null)" },
 	{ "holds_released_by_two",
 		"insert into holds (scope, reason, released_by, released_at) values ('all', 'x', 1, now())" },
 	{ "holds_released_by_two",

@@ -66,7 +66,7 @@ static void a_pending_outcome_waits_and_stays_unsettled(void **state)
 	OWNED char *renewal = a_renewal_in("submitted");
 	(void)state;
 	step_with(renewal, SAYS(PAY, PENDING, "MAINTENANCE", NULL));
-	assert_waits("submitted", "ca_unreachable");
+	assert_waits("submitted", "ca_busy");
 	assert_sql("f", "select exists (select from effects where settled_at is not null)");
 	step_with(renewal, ASK(PAY, PENDING, "NOT_FOUND", NULL), CALL(PAY, PAYMENT));
 	assert_sql("awaiting_payment", "select state from renewals");

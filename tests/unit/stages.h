@@ -10,6 +10,8 @@
 #include "common/clock.h"
 #include "orchestrator/connectors/connector.h"
 #include "orchestrator/flows/office_calendar.h"
+#include "orchestrator/flows/pacing.h"
+#include "orchestrator/flows/sets.h"
 #include "orchestrator/flows/stage.h"
 #include "orchestrator/loop/db.h"
 #include "tests/unit/pki.h"
@@ -105,6 +107,10 @@ static inline int begin_worker(void **state)
 				    .verify_seconds = 1800,
 				    .retry_first_seconds = 5,
 				    .retry_max_seconds = 1800,
+				    .lease_seconds = 120,
+				    .breaker_failures = 5,
+				    .breaker_window_seconds = 60,
+				    .breaker_open_seconds = 30,
 				    .flows_max = 4 },
 		.connectors = { { &fake.connector }, 1 },
 		.on_step_ended = on_step_ended };
@@ -118,14 +124,17 @@ static inline int begin_worker(void **state)
 			.queue_max = 8,
 			.statement_timeout_ms = 10000 },
 		&fault);
-	return app.engine == NULL || app.db == NULL;
+	app.pacing = pacing_new(&app);
+	return app.engine == NULL || app.db == NULL || !sets_open(&app, &fault);
 }
 
 static inline int end_worker(void **state)
 {
 	db_free(app.db);
+	sets_close(&app);
 	(void)event_base_loop(app.base, EVLOOP_NONBLOCK);
 	flow_engine_free(app.engine);
+	pacing_free(app.pacing);
 	event_base_free(app.base);
 	seal_keys_free(app.seals);
 	calendar_free(app.calendar);
