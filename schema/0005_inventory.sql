@@ -104,7 +104,8 @@ begin
     end if;
   end loop;
   update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"agent"}'
-    where kind = 'insert_token' and state = 'open' and token_id in (select id from tokens where workstation_id = w.id and present);
+    where kind = 'insert_token' and state = 'open' -- never several U-KEYs inserted: this one must be there alone
+      and array[token_id] = array(select id from tokens where workstation_id = w.id and present);
   perform renewals_wake(array(
     select o.renewal_id from install_orders o join tokens k on k.id = o.token_id
     where k.workstation_id = w.id and o.state = 'queued'));

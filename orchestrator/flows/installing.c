@@ -79,7 +79,14 @@ static enum stage_next queue_again(struct stage_run *run, bool moves)
 }
 
 /* What an outcome without a use of the PIN leads to, and what one with it does. */
-enum remedy { REMEDY_PROVEN, REMEDY_AGAIN, REMEDY_PIN, REMEDY_PERSON, REMEDY_QUARANTINE };
+enum remedy {
+	REMEDY_PROVEN,
+	REMEDY_AGAIN,
+	REMEDY_ALONE,
+	REMEDY_PIN,
+	REMEDY_PERSON,
+	REMEDY_QUARANTINE
+};
 
 static const struct {
 	const char *outcome;
@@ -87,7 +94,7 @@ static const struct {
 } remedies[] = {
 	{ "installed", REMEDY_PROVEN },
 	{ "token_absent", REMEDY_AGAIN },
-	{ "token_several", REMEDY_AGAIN },
+	{ "token_several", REMEDY_ALONE },
 	{ "token_other", REMEDY_AGAIN },
 	{ "interrupted", REMEDY_AGAIN },
 	{ "pin_incorrect", REMEDY_PIN },
@@ -133,6 +140,9 @@ static enum stage_next read_report(struct stage_run *run, bool installing)
 		return stage_move(run, ON_INSTALL_PROVEN,
 			"written, read back, signed with the key and verified on the token");
 	case REMEDY_AGAIN:
+		return queue_again(run, installing);
+	case REMEDY_ALONE: /* the inventory shows it plugged: only a person can tell it from the others */
+		ask_for_token(run);
 		return queue_again(run, installing);
 	case REMEDY_PIN:
 		return remedied_by_person(run, "pin", installing);

@@ -184,11 +184,14 @@ static void while_a_person_is_asked_for_another_token_nothing_is_offered(void **
 	(void)sql(
 		"insert into tasks (kind, role, title, instruction, if_ignored, workstation_id, token_id) values ('insert_token', 'operator', '', '', '', 1, 2)");
 	assert_sql("[]", "select order_offer(1)");
+	OWNED char *one = a_token("t1", "");
 	OWNED char *nine = a_token("t9", "");
+	OWNED char *both = text_dupf("%s,%s", one, nine);
+	check_in(1, both); /* never several: it is not there alone */
+	assert_sql("open", "select state from tasks");
 	check_in(1, nine); /* closes the task by itself; t1 is out now */
 	assert_sql("done", "select state from tasks");
 	assert_sql("[]", "select order_offer(1)");
-	OWNED char *one = a_token("t1", "");
 	check_in(1, one);
 	assert_string_not_equal(sql("select order_offer(1)"), "[]");
 }

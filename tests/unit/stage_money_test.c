@@ -277,6 +277,15 @@ static void an_absent_token_is_waited_for(void **state)
 	assert_sql("0", "select count(*) from tasks");
 }
 
+static void several_tokens_are_a_matter_for_a_person(void **state)
+{
+	(void)state;
+	report_is_read_as("token_several", false, "install_queued", "token");
+	assert_task("insert_token", "operator", "this token alone");
+	assert_sql("queued", "select state from install_orders");
+	assert_sql("[]", "select order_offer(1)"); /* until it is there alone */
+}
+
 static void an_interruption_after_the_login_is_tried_again(void **state)
 {
 	(void)state;
@@ -423,6 +432,7 @@ int main(void)
 		stage_test(what_is_issued_must_follow_the_old_certificate),
 		stage_test(without_the_touch_gate_nothing_is_fetched),
 		stage_test(an_absent_token_is_waited_for),
+		stage_test(several_tokens_are_a_matter_for_a_person),
 		stage_test(an_interruption_after_the_login_is_tried_again),
 		stage_test(a_refused_pin_is_a_matter_for_a_person),
 		stage_test(a_barred_pin_is_a_matter_for_a_person),
