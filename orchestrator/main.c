@@ -14,7 +14,7 @@
 #include "common/seal.h"
 #include "common/text.h"
 #include "orchestrator/api/api.h"
-#include "orchestrator/connectors/connector.h"
+#include "orchestrator/connectors/manual.h"
 #include "orchestrator/flows/agent_ca.h"
 #include "orchestrator/flows/app.h"
 #include "orchestrator/flows/ca_watch.h"
@@ -304,6 +304,8 @@ static bool open_outside(struct daemon *self, struct fault *fault)
 		&(struct outbound_options){ .timeout_ms = OUTBOUND_TIMEOUT_MS }, fault);
 	if (self->app.outbound == NULL)
 		return false;
+	(void)connectors_add(&self->app.connectors,
+		manual_new(&(struct manual_options){ .payee_name = settings->payee_name }));
 	if (settings->gateway_url[0] == '\0')
 		return true;
 

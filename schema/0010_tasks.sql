@@ -67,6 +67,7 @@ begin
       raise exception 'task % is finished with retry=yes only, once a retry makes sense', p_id using errcode = 'P0001';
     end if;
   end loop;
+  perform card_check(p_id, coalesce(d->'values', '{}'));
   v_effect := case t.kind when 'pin' then 'clears the bar on the stored PIN and queues the installation again'
     when 'token_moved' then 'lets the token be used at the other workstation'
     else 'wakes the renewal' end;

@@ -62,6 +62,13 @@ begin
   return v_count;
 end $$;
 
+-- What is known of a CA now, after the versions whose day has come.
+create function ca_facts_now(p_ca text) returns table (meta text, alert text) language plpgsql as $$
+begin
+  perform prices_apply();
+  return query select f.meta::text, f.alert from ca_facts f where f.ca = p_ca;
+end $$;
+
 -- 200 or 200.00 yuan as fen; null for anything else.
 create function fen_of_yuan(p_text text) returns bigint language sql immutable as $$
   select case when p_text ~ '^[0-9]{1,8}(\.[0-9]{2})?$' then (p_text::numeric * 100)::bigint end

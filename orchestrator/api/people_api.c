@@ -12,6 +12,7 @@ enum {
 	POLICY = 512 * KIB,
 	IMPORT = 8 * KIB * KIB,
 	FILES = 16 * KIB * KIB,
+	LIST = 64 * KIB * KIB,
 	STATEMENT = 90 * KIB * KIB
 };
 
@@ -50,6 +51,10 @@ STATEMENT_ROUTE(campaign_approve, ROLE_APPROVER, campaign_approve);
 STATEMENT_ROUTE(campaign_run, ROLE_OPERATOR | ROLE_ADMIN, campaign_run);
 STATEMENT_ROUTE(renewals, LOOK, renewal_list);
 STATEMENT_ROUTE(renewal, LOOK, renewal_show);
+STATEMENT_ROUTE(sittings, LOOK, sitting_list);
+STATEMENT_ROUTE(prices, LOOK, price_list);
+STATEMENT_ROUTE(price_propose, ROLE_OPERATOR | ROLE_FINANCE | ROLE_ADMIN, price_propose);
+STATEMENT_ROUTE(price_approve, ROLE_FINANCE | ROLE_APPROVER | ROLE_ADMIN, price_approve);
 STATEMENT_ROUTE(task_assign, ROLE_OPERATOR | ROLE_ADMIN, task_assign);
 STATEMENT_ROUTE(handlers, ROLE_OPERATOR | ROLE_HANDLER | ROLE_AUDITOR | ROLE_ADMIN, handler_list);
 STATEMENT_ROUTE(handler_leave, ROLE_OPERATOR | ROLE_HANDLER | ROLE_ADMIN, handler_leave);
@@ -78,6 +83,7 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_GET,  "/readyz", 0, NULL, readyz },
 	{ INBOUND_GET,  "/v1/certificates", 0, &certificates_route, ask_begin },
 	{ INBOUND_POST, "/v1/certificates/import", IMPORT, &certificate_import_route, ask_begin },
+	{ INBOUND_POST, "/v1/certificates/upload", FILES, &certificates_upload_route, ask_begin },
 	{ INBOUND_POST, "/v1/policies/check", POLICY, &policy_check_route, ask_begin },
 	{ INBOUND_POST, "/v1/plans", POLICY, &plan_route, ask_begin },
 	{ INBOUND_POST, "/v1/campaigns", POLICY, &campaign_create_route, ask_begin },
@@ -90,6 +96,12 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_GET,  "/v1/tasks", 0, &tasks_route, ask_begin },
 	{ INBOUND_GET,  "/v1/tasks/:id", 0, &tasks_route, ask_begin },
 	{ INBOUND_POST, "/v1/tasks/:id/done", FILES, &task_done_route, ask_begin },
+	{ INBOUND_POST, "/v1/tasks/done", LIST, &tasks_done_route, ask_begin },
+	{ INBOUND_GET,  "/v1/sittings", 0, &sittings_route, ask_begin },
+	{ INBOUND_GET,  "/v1/sittings/:id", 0, &sitting_route, ask_begin },
+	{ INBOUND_GET,  "/v1/prices", 0, &prices_route, ask_begin },
+	{ INBOUND_POST, "/v1/prices", SMALL, &price_propose_route, ask_begin },
+	{ INBOUND_POST, "/v1/prices/:id/approve", SMALL, &price_approve_route, ask_begin },
 	{ INBOUND_POST, "/v1/tasks/:id/assign", SMALL, &task_assign_route, ask_begin },
 	{ INBOUND_GET,  "/v1/handlers", 0, &handlers_route, ask_begin },
 	{ INBOUND_POST, "/v1/handlers/:ref/leave", SMALL, &handler_leave_route, ask_begin },

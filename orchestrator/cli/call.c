@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "orchestrator/cli/answers_csv.h"
 #include "orchestrator/cli/csv_import.h"
 
 static void add_encoded(struct text *path, const char *value)
@@ -226,18 +227,66 @@ static const char *media_type(const char *name)
 	return "application/octet-stream";
 }
 
-static bool place_attach(const struct placing *p)
+/* Append the file PATH to the list FILES. */
+static bool add_file(json_t *files, const char *path, struct fault *fault)
 {
-	OWNED char *data = read_base64(p->value, CALL_ATTACHMENT_MAX, p->fault);
+	OWNED char *data = read_base64(path, CALL_ATTACHMENT_MAX, fault);
 
 	if (data == NULL)
 		return false;
 	json_t *file = json_object();
 
-	json_put_text(file, "name", base_name(p->value));
-	json_put_text(file, "media_type", media_type(p->value));
+	json_put_text(file, "name", base_name(path));
+	json_put_text(file, "media_type", media_type(path));
 	json_put_text(file, "data_b64", data);
-	json_array_append_new(json_object_get(p->call->body, p->field->key), file);
+	json_array_append_new(files, file);
+	return true;
+}
+
+static bool place_attach(const struct placing *p)
+{
+	return add_file(json_object_get(p->call->body, p->field->key), p->value, p->fault);
+}
+
+/* The evidence that ROW names, from DIRECTORY, becomes its files. */
+static bool add_evidence(json_t *row, const char *directory, struct fault *fault)
+{
+	const json_t *name, *names = json_object_get(row, "evidence");
+	json_t *files = json_array();
+	size_t i;
+
+	(void)json_object_set_new(row, "files", files);
+	json_array_foreach(names, i, name)
+	{
+		OWNED char *path = text_dupf("%s/%s", directory != NULL ? directory : ".",
+			base_name(json_string_value(name)));
+
+		if (!add_file(files, path, fault))
+			return fault_prefix(
+				fault, "row %lld", (long long)json_peek_number(row, "row", 0));
+	}
+	(void)json_object_del(row, "evidence");
+	return true;
+}
+
+static bool place_answers(const struct placing *p)
+{
+	size_t i, len;
+	json_t *row, *rows;
+	OWNED char *bytes = file_read(p->value, ANSWERS_BYTES_MAX, &len, p->fault);
+
+	if (bytes == NULL)
+		return false;
+	rows = answers_csv_parse(bytes, len, p->fault);
+	if (rows == NULL)
+		return fault_prefix(p->fault, "%s", p->value);
+	p->call->file = p->value;
+	(void)json_object_set_new(p->call->body, "rows", rows);
+	json_array_foreach(rows, i, row)
+	{
+		if (!add_evidence(row, p->call->evidence, p->fault))
+			return fault_prefix(p->fault, "%s", p->value);
+	}
 	return true;
 }
 
@@ -262,6 +311,7 @@ static bool (*const placers[FIELD_PLACE_COUNT])(const struct placing *p) = {
 	[FIELD_CSV] = place_csv,
 	[FIELD_STATEMENT] = place_statement,
 	[FIELD_ATTACH] = place_attach,
+	[FIELD_ANSWERS] = place_answers,
 	[FIELD_OUT] = place_nowhere,
 	[FIELD_LOCAL] = place_nowhere,
 };
@@ -292,7 +342,8 @@ static json_t *empty_body(const struct invocation *invocation)
 
 bool call_build(struct call *out, const struct invocation *invocation, struct fault *fault)
 {
-	struct call built = { .method = invocation->command->method };
+	struct call built = { .method = invocation->command->method,
+		.evidence = invocation_value(invocation, "--evidence") };
 	bool ok = true;
 
 	text_init(&built.path, CALL_PATH_MAX);

@@ -23,6 +23,7 @@ struct call {
 	json_t *body;     /* NULL: none */
 	const char *file; /* the CSV or statement it was made of, for messages; may be NULL */
 	json_t *errors; /* [{row, column, text}] of that file; when there are any, nothing is sent */
+	const char *evidence; /* directory of the files that a list names; NULL: the present one */
 };
 
 /* Fill OUT from INVOCATION (whose command must have a method); free it with call_done.

@@ -60,8 +60,9 @@ const struct field *command_argument(const struct command *command, size_t index
 
 		if (field_is_option(field) || !field_is_typed(field))
 			continue;
-		if (index-- == 0)
-			return field;
+		if (index == 0 || (field->flags & FIELD_REPEATS) != 0)
+			return field; /* the last one may stand for several */
+		index--;
 	}
 	return NULL;
 }

@@ -25,6 +25,7 @@ enum field_place {
 	FIELD_CSV,         /* a CSV of certificates, sent as "rows" (csv_import.h) */
 	FIELD_STATEMENT,   /* a file, sent as file_name and data_b64 */
 	FIELD_ATTACH,      /* a file, added to "files" */
+	FIELD_ANSWERS,     /* a CSV of answers, sent as "rows" (answers_csv.h) */
 	FIELD_OUT, /* a file that gets the answer's member `key`, mode 0600; …_b64 as its bytes */
 	FIELD_LOCAL, /* for the program itself */
 	FIELD_PLACE_COUNT
@@ -47,6 +48,7 @@ struct field {
 enum {
 	COMMAND_LIST = 1,   /* answers {items, next_cursor}; takes --limit and --cursor */
 	COMMAND_COMMIT = 2, /* a dry run without --commit */
+	COMMAND_SHEET = 4,  /* answers a sitting, printed as text or written as CSV (sheet.h) */
 };
 
 /* The server that is meant when none is named: the default of people.address and people.port. */

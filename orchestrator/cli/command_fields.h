@@ -29,6 +29,39 @@ static const struct field cert_import[] = {
 	{ "FILE.csv", "FILE", FIELD_CSV, 0, NULL, "the list, with a header line" },
 };
 
+static const struct field cert_upload[] = {
+	{ "FILE", "FILE…", FIELD_ATTACH, FIELD_REPEATS, "files", "certificates as exported (PEM or DER; never a private key)" },
+};
+
+static const struct field sitting_list[] = {
+	{ "--mine", NULL, FIELD_QUERY_FLAG, 0, "mine", "only those for you" },
+};
+
+static const struct field sitting_print[] = {
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the sitting, as sitting list shows it" },
+	{ "--out", "FILE", FIELD_LOCAL, 0, NULL, "write the text here (mode 0600)" },
+	{ "--csv", "FILE", FIELD_LOCAL, 0, NULL, "write the list for the answers here (mode 0600)" },
+};
+
+static const struct field task_done_list[] = {
+	{ "--csv", "FILE", FIELD_ANSWERS, FIELD_REQUIRED, NULL, "the list with the answers: one row per task, a column per value" },
+	{ "--evidence", "DIR", FIELD_LOCAL, 0, NULL, "where the files stand that the column file names" },
+};
+
+static const struct field price_list[] = {
+	{ "--ca", "CA", FIELD_QUERY, 0, "ca", "of this CA" },
+};
+
+static const struct field price_propose[] = {
+	{ "--ca", "CA", FIELD_BODY, 0, "ca", "manual if not given" },
+	{ "--term", "YEARS=YUAN", FIELD_BODY_PAIR, FIELD_REPEATS, "terms", "a term and its price, such as 1=200.00" },
+	{ "--source", "TEXT", FIELD_BODY, FIELD_REQUIRED, "source", "where the prices were read, and when" },
+	{ "--agreement", "VERSION", FIELD_BODY, FIELD_REQUIRED, "agreement_version", "version of the 电子认证协议 as its page shows it" },
+	{ "--agreement-sha256", "HEX", FIELD_BODY, 0, "agreement_sha256", "SHA-256 of its text; of its version if not given" },
+	{ "--statement", "TEXT", FIELD_BODY, FIELD_REQUIRED, "statement", "the sentence of the 意愿表达 page" },
+	{ "--valid-from", "TIME", FIELD_BODY_TIME, 0, "valid_from", "RFC 3339; else once it is approved" },
+};
+
 static const struct field campaign_create[] = {
 	{ "--name", "NAME", FIELD_BODY, FIELD_REQUIRED, "name", "how people call it" },
 	{ "--policy", "FILE", FIELD_POLICY, FIELD_REQUIRED, NULL, "the policy, YAML" },

@@ -140,6 +140,20 @@ static bool read_noun(struct reading *reading, const char *word)
 	return true;
 }
 
+/* `task done --csv FILE` answers many tasks: a command of its own in the table, VERB-list. */
+static const struct command *verb_find(const struct reading *reading, const char *verb)
+{
+	const char *noun = reading->out->noun->name;
+	OWNED char *list = text_dupf("%s-list", verb);
+	const struct command *found = NULL;
+
+	for (int i = 1; i < reading->argc && found == NULL; i++)
+		if (text_equal(reading->argv[i], "--csv") ||
+			text_starts(reading->argv[i], "--csv="))
+			found = command_find(noun, list);
+	return found != NULL ? found : command_find(noun, verb);
+}
+
 static bool read_word(struct reading *reading, const char *word)
 {
 	struct invocation *out = reading->out;
@@ -147,7 +161,7 @@ static bool read_word(struct reading *reading, const char *word)
 	if (out->noun == NULL)
 		return read_noun(reading, word);
 	if (out->command == NULL) {
-		out->command = command_find(out->noun->name, word);
+		out->command = verb_find(reading, word);
 		return out->command != NULL || verb_missing(reading, out->noun, word);
 	}
 

@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "orchestrator/cli/call.h"
 #include "orchestrator/cli/remote.h"
+#include "orchestrator/cli/sheet.h"
 #include "orchestrator/cli/show.h"
 
 enum { RUN_PAGES_MAX = 1000 };
@@ -253,6 +254,22 @@ char *run_fill(const char *line, const json_t *answer)
 	return text_take(&out, NULL);
 }
 
+/* A sitting on paper: to --out (or the screen) as text, to --csv as a list. */
+static bool print_sheet(struct run *run)
+{
+	const char *out = invocation_value(run->invocation, "--out"),
+		   *csv = invocation_value(run->invocation, "--csv");
+	OWNED char *text = sheet_text(run->answer.body), *list = sheet_csv(run->answer.body);
+
+	if (csv != NULL && !file_write(csv, list, strlen(list), 0600, &run->fault))
+		return false;
+	if (out != NULL)
+		return file_write(out, text, strlen(text), 0600, &run->fault);
+	if (csv == NULL)
+		(void)fputs(text, stdout);
+	return true;
+}
+
 static void say_next(const struct run *run)
 {
 	if (is_real(run) && !was_done(run))
@@ -296,10 +313,12 @@ static enum cli_exit outcome(const struct run *run)
 
 static enum cli_exit finish(struct run *run)
 {
-	bool kept = keep_out(run);
+	bool sheet = has_flag(run, COMMAND_SHEET), kept = sheet || keep_out(run);
 
 	if (invocation_wants_json(run->invocation))
 		print_json(run->answer.body);
+	else if (sheet)
+		kept = print_sheet(run);
 	else
 		print_table(run);
 	say_next(run);

@@ -30,6 +30,15 @@ static json_t *certificate_facts(const char *der_b64, struct fault *fault)
 		not_before, "not_after", not_after);
 }
 
+json_t *check_in_certificate(const char *der_b64, struct fault *fault)
+{
+	json_t *document = certificate_facts(der_b64, fault);
+
+	if (document != NULL)
+		json_put_text(document, "der_b64", der_b64);
+	return document;
+}
+
 static json_t *certificate_document(const json_t *reported, struct fault *fault)
 {
 	const char *der_b64;
@@ -37,12 +46,10 @@ static json_t *certificate_document(const json_t *reported, struct fault *fault)
 	if (!json_text(&der_b64, reported, "der_b64", fault))
 		return NULL;
 
-	json_t *document = certificate_facts(der_b64, fault);
+	json_t *document = check_in_certificate(der_b64, fault);
 
-	if (document != NULL) {
-		json_put_text(document, "der_b64", der_b64);
+	if (document != NULL)
 		json_put_text(document, "label", json_peek_text(reported, "label"));
-	}
 	return document;
 }
 

@@ -11,3 +11,5 @@ enum { CHECK_IN_TOKENS_MAX = 64, CHECK_IN_CERTIFICATES_MAX = 128 };
  * NULL with FAULT_INPUT naming token and certificate.  A certificate that cannot be read fails the report:
  * a token is either known whole or not. */
 json_t *check_in_document(const json_t *report, struct fault *fault);
+/* The facts of one certificate as inventory keeps them, with its der_b64 (own reference); NULL with FAULT_INPUT. */
+json_t *check_in_certificate(const char *der_b64, struct fault *fault);

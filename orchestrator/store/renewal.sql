@@ -136,7 +136,7 @@ on conflict (ca) do update set meta = excluded.meta, fetched_at = now(), alert =
 returning (select old.alert from ca_facts old where old.ca = $1) is distinct from $3
 
 -- name: ca_facts_load
-select meta::text, alert from ca_facts where ca = $1
+select meta, alert from ca_facts_now($1)
 
 -- name: payee_task
 -- One open task while CA $3 names another payee than the pinned one.
