@@ -116,14 +116,15 @@ $$;
 create function conclude_order(p_id bigint, p_doc jsonb) returns void language plpgsql as $$
 declare v_order bigint;
 begin
-  if exists (select from dues where renewal_id = p_id) then
-    return; -- one payable order per renewal, ever
+  if exists (select from dues d join payment_orders o on o.id = d.order_id where d.renewal_id = p_id and o.status <> 'cancelled') then
+    return; -- one payable order per renewal
   end if;
   insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, method)
   values (p_doc->>'reference', p_doc->>'payer_account', p_doc->>'payer_name', p_doc->>'payee_name',
     p_doc->>'payee_account', p_doc->>'payee_bank', (p_doc->>'amount_fen')::bigint, coalesce(p_doc->>'method', 'bank_transfer'))
   returning id into v_order;
-  insert into dues (renewal_id, order_id, amount_fen) values (p_id, v_order, (p_doc->>'amount_fen')::bigint);
+  insert into dues (renewal_id, order_id, amount_fen) values (p_id, v_order, (p_doc->>'amount_fen')::bigint)
+  on conflict (renewal_id) do update set order_id = excluded.order_id, amount_fen = excluded.amount_fen;
 end $$;
 
 create function conclude_install(p_id bigint, p_doc jsonb) returns void language plpgsql as $$

@@ -7,7 +7,8 @@ create function payments_to_export(p jsonb) returns jsonb language sql stable as
     'amount_fen', o.amount_fen) order by o.id), '[]')
   from payment_orders o join dues d on d.order_id = o.id join renewals r on r.id = d.renewal_id
   join certificate_sets s on s.id = r.set_id
-  where o.status = 'open' and r.state = 'awaiting_payment' and not is_held(s.unit_id, r.ca) and in_scope(s.unit_id, (p->>'unit')::bigint)
+  where o.status = 'open' and o.method = 'bank_transfer' and r.state = 'awaiting_payment'
+    and r.blocked_reason is distinct from 'certificate' and not is_held(s.unit_id, r.ca) and in_scope(s.unit_id, (p->>'unit')::bigint)
 $$;
 
 create function payments_exported(p jsonb, p_ids bigint[], p_csv text, p_total bigint) returns jsonb language plpgsql as $$

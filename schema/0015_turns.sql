@@ -36,6 +36,12 @@ create table refunds ( -- 退款 that arrived
   arrived_at timestamptz not null default now()
 );
 
+create table returns ( -- 退汇: transfers that the bank gave back, each counted once
+  order_id bigint primary key references payment_orders,
+  line_id  bigint constraint returns_line_once unique references statement_lines, -- null: the CA said so
+  seen_at  timestamptz not null default now()
+);
+
 -- ---------------------------------------------------------------- bindings that are kept
 
 -- The sets that one line of the phone's confirm page can mean: by issuer and serial where it shows them, else by
@@ -97,6 +103,7 @@ end $$;
 create function conclude_reopen_order(p_id bigint, p_doc jsonb) returns void language plpgsql as $$
 declare v_old payment_orders := order_of(p_id); v_new bigint;
 begin
+  insert into returns (order_id, line_id) values (v_old.id, returned_line(v_old));
   update links set verdict = 'dropped' where order_id = v_old.id and verdict <> 'dropped';
   update payment_orders set status = 'cancelled' where id = v_old.id;
   insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, method)
@@ -149,6 +156,13 @@ begin
   if p_doc ? 'use_credit' then perform conclude_use_credit(p_id, (p_doc->>'use_credit')::bigint); end if;
   if p_doc ? 'credit' then perform conclude_credit(p_id, p_doc->'credit'); end if;
   if p_doc ? 'refund' then perform conclude_refund(p_id, p_doc->'refund'); end if;
+  if p_doc ? 'never_paid' then
+    update payment_orders set status = 'cancelled' where id = (order_of(p_id)).id and status in ('open', 'exported');
+  end if;
+  if p_doc ? 'leave' then -- nobody need do anything for it any more; what its money asks of finance is opened besides
+    perform tasks_close(p_id, array(select kind from tasks where renewal_id = p_id and state = 'open'
+      and kind not in ('paid_twice', 'debt', 'refund', 'credit')), 'cancelled');
+  end if;
   if p_doc ? 'drop_install' then
     update install_orders set state = 'closed' where renewal_id = p_id and state <> 'closed';
   end if;
@@ -162,6 +176,17 @@ create function certificate_facts(c certificates) returns jsonb language sql imm
     'der_b64', translate(encode(c.der, 'base64'), E'\n', ''))
 $$;
 
+-- The credit that gives an order's transfer back (退汇 冲正 退票): flagged with the order's reference, or naming the
+-- transfer by the bank's own serial.
+create function returned_line(o payment_orders) returns bigint language sql stable as $$
+  select min(n.id) from statement_lines n
+  where n.direction = 'in' and n.amount_fen = o.amount_fen and n.own_account = o.payer_account
+    and n.memo ~ '退汇|冲正|退票|RETURN' and (position(o.reference in upper(n.memo)) > 0 or exists (
+      select from links l join statement_lines t on t.id = l.line_id
+      where l.order_id = o.id and l.verdict <> 'dropped' and length(t.bank_serial) > 5 and position(t.bank_serial in n.memo) > 0))
+    and not exists (select from returns x where x.line_id = n.id)
+$$;
+
 -- Credits of the bank that may be the refund of an order: from its payee, of its amount, taken by nobody.
 create function refund_lines(o payment_orders) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('line', n.id::text, 'paid_at', n.paid_at, 'amount_fen', n.amount_fen, 'memo', n.memo,
@@ -170,7 +195,7 @@ create function refund_lines(o payment_orders) returns jsonb language sql stable
   where n.direction = 'in' and n.amount_fen = o.amount_fen and n.own_account = o.payer_account
     and (n.party_account = o.payee_account or n.party_name = o.payee_name) and n.paid_at >= o.made_at - interval '1 day'
     and not exists (select from refunds f where f.line_id = n.id)
-    and not exists (select from match_flags g where g.line_id = n.id and g.rule = 'R6' and g.resolved_at is not null)
+    and not exists (select from returns x where x.line_id = n.id)
 $$;
 
 -- Joined to the document of renewal_load.
@@ -179,64 +204,83 @@ create function renewal_turns(r renewals) returns jsonb language sql stable as $
     'since', r.changed_at, 'now', clock_timestamp(), 'paid', is_paid(r.id),
     'binding', (select jsonb_build_object('certificate_id', b.certificate_id, 'account', b.account)
       from bindings b where b.set_id = r.set_id and b.ca = r.ca),
+    'issued', (select jsonb_agg(encode(sha256(decode(n->>'der_b64', 'base64')), 'hex'))
+      from install_orders i, jsonb_array_elements(i.body->'new') n where i.renewal_id = r.id and i.state <> 'closed'),
     'newer', (select coalesce(jsonb_agg(certificate_facts(c) order by c.role = 'encrypt', c.id), '[]') from certificates c
       where c.set_id = r.set_id and c.not_after > r.old_not_after),
     'old', (select coalesce(jsonb_agg(certificate_facts(c) order by c.role = 'encrypt', c.id), '[]') from certificates c
       where c.set_id = r.set_id and c.not_after <= r.old_not_after and (c.replaced_by is null or exists (
         select from certificates n where n.id = c.replaced_by and n.not_after > r.old_not_after))),
+    'leftover', (select x.facts->>'leftover' from renewals x
+      where x.set_id = r.set_id and x.id < r.id and x.facts ? 'leftover' order by x.id desc limit 1),
+    'payee', (select jsonb_build_object('name', o.payee_name, 'account', o.payee_account) from order_of(r.id) o),
+    'party', (select jsonb_build_object('name', n.party_name, 'account', n.party_account) from links l
+      join statement_lines n on n.id = l.line_id
+      where l.order_id = (order_of(r.id)).id and l.verdict in ('auto', 'released')),
     'credit', (select jsonb_build_object('id', c.id::text, 'amount_fen', c.amount_fen) from credits c
       where c.set_id = r.set_id and c.ca = r.ca and c.state = 'open' order by c.id limit 1),
     'returned', (select jsonb_build_object('line', n.id::text, 'amount_fen', n.amount_fen, 'paid_at', n.paid_at, 'memo', n.memo)
-      from match_flags g join statement_lines n on n.id = g.line_id
-      where g.rule = 'R6' and g.resolved_at is null and g.order_id = (order_of(r.id)).id order by g.id limit 1),
+      from statement_lines n where n.id = returned_line(order_of(r.id))),
     'refund_lines', case when r.state = 'refunding' then refund_lines(order_of(r.id)) end)
 $$;
 
 -- ---------------------------------------------------------------- money seen in a statement
 
--- A transfer that came back, or went out twice, concerns its renewal.  Before the CA's approval the renewal's own
--- step takes the due up again; afterwards nothing moves back, and finance owes the CA (or is owed) by a task.
-create function flag_concerns() returns trigger language plpgsql as $$
-declare r record; n statement_lines; v_kind text;
+create function is_past_approval(p_state text) returns boolean language sql immutable as $$
+  select p_state in ('approved', 'install_queued', 'installing', 'installed', 'quarantined', 'awaiting_invoice', 'disputed', 'done')
+$$;
+
+create function money_task(p_renewal bigint, p_kind text, p_title text, p_instruction text, p_ignored text, p_line statement_lines)
+returns void language plpgsql as $$
 begin
-  if new.rule not in ('R6', 'R7') or new.order_id is null then
-    return new;
+  insert into journal (renewal_id, event, by, text) values (p_renewal, p_kind, 'xuqid', p_title);
+  perform task_open(p_renewal, jsonb_build_object('kind', p_kind, 'role', 'finance', 'title', p_title, 'instruction', p_instruction,
+    'if_ignored', p_ignored, 'needs', '["settled"]'::jsonb, 'due_at', now() + interval '3 days', 'escalate_at', now() + interval '5 days',
+    'values', (select jsonb_build_object('reference', o.reference, 'payee', o.payee_name, 'amount_fen', p_line.amount_fen,
+      'paid_at', p_line.paid_at, 'bank_serial', p_line.bank_serial) from order_of(p_renewal) o)));
+end $$;
+
+create function debt_open(p_renewal bigint, p_line statement_lines) returns void language sql as $$
+  select money_task(p_renewal, 'debt', '退汇: an approved renewal is not paid any more',
+    'The bank gave back the transfer of this renewal after the CA had approved it. The renewal goes on; the fee is owed. Agree with '
+    || 'the CA how it is paid now, pay it by a transfer of its own, and finish this task with settled=HOW.',
+    'The CA may revoke the certificate.', p_line)
+$$;
+
+-- Money that left twice for one order: the first transfer pays it, the later is to come back.
+create function flag_concerns() returns trigger language plpgsql as $$
+declare v_renewal bigint; n statement_lines;
+begin
+  if new.rule = 'R7' and new.order_id is not null then
+    select * into n from statement_lines where id = new.line_id;
+    for v_renewal in select renewal_id from dues where order_id = new.order_id order by renewal_id loop
+      perform money_task(v_renewal, 'paid_twice', 'One renewal was paid twice (重复付款)',
+        'Two transfers left for one order. The first pays the renewal; ask the payee to refund the later one, and finish this task with '
+        || 'settled=HOW once its credit is on a statement.', 'The second payment stays with the payee.', n);
+    end loop;
   end if;
-  select * into n from statement_lines where id = new.line_id;
-  for r in select x.id, x.state, o.reference, o.amount_fen, o.payee_name from renewals x
-      join dues d on d.renewal_id = x.id join payment_orders o on o.id = d.order_id where o.id = new.order_id loop
-    v_kind := case when new.rule = 'R7' then 'paid_twice'
-      when r.state in ('approved', 'install_queued', 'installing', 'installed', 'quarantined', 'awaiting_invoice', 'disputed', 'done') then 'debt' end;
-    if v_kind is null then
-      perform renewals_wake(array[r.id]);
-    else
-      insert into journal (renewal_id, event, by, text) values (r.id, v_kind, 'xuqid', new.text);
-      perform task_open(r.id, jsonb_build_object('kind', v_kind, 'role', 'finance', 'due_at', now() + interval '3 days',
-        'escalate_at', now() + interval '5 days',
-        'title', case v_kind when 'debt' then '退汇: an approved renewal is not paid any more' else 'One renewal was paid twice' end,
-        'instruction', case v_kind
-          when 'debt' then 'The bank gave back the transfer of this renewal after the CA had approved it. The renewal goes on; the fee is owed. '
-            || 'Agree with the CA how it is paid now, pay it by a transfer of its own, and finish this task with settled=HOW.'
-          else 'Two transfers left for one order. The first pays the renewal; ask the payee to refund the later one, and finish this task with '
-            || 'settled=HOW once its credit is on a statement.' end,
-        'if_ignored', case v_kind when 'debt' then 'The CA may revoke the certificate.' else 'The second payment stays with the payee.' end,
-        'needs', '["settled"]'::jsonb,
-        'values', jsonb_build_object('reference', r.reference, 'payee', r.payee_name, 'amount_fen', n.amount_fen,
-          'paid_at', n.paid_at, 'bank_serial', n.bank_serial)));
-    end if;
-  end loop;
   return new;
 end $$;
 create trigger match_flags_concern after insert on match_flags for each row execute function flag_concerns();
 
--- A credit from the payee may be the refund that a renewal waits for.
+-- A credit of an order's amount may be the refund that a renewal waits for, or its transfer that came back.  Before
+-- the CA's approval the renewal's own step takes the due up again; afterwards nothing moves back: the fee is owed.
 create function credit_concerns() returns trigger language plpgsql as $$
+declare r record;
 begin
-  if new.direction = 'in' then
-    perform renewals_wake(array(select r.id from renewals r join dues d on d.renewal_id = r.id
-      join payment_orders o on o.id = d.order_id
-      where r.state = 'refunding' and o.amount_fen = new.amount_fen and o.payer_account = new.own_account));
+  if new.direction <> 'in' then
+    return new;
   end if;
+  for r in select x.id, x.state, returned_line(o) = new.id as returned, o.reference from renewals x
+      join dues d on d.renewal_id = x.id join payment_orders o on o.id = d.order_id
+      where o.amount_fen = new.amount_fen and o.payer_account = new.own_account and o.status in ('exported', 'linked') order by x.id loop
+    if r.returned and is_past_approval(r.state) then
+      insert into returns (order_id, line_id) select o.id, new.id from order_of(r.id) o on conflict do nothing;
+      perform debt_open(r.id, new);
+    elsif r.returned or r.state = 'refunding' then
+      perform renewals_wake(array[r.id]);
+    end if;
+  end loop;
   return new;
 end $$;
 create trigger statement_lines_concern after insert on statement_lines for each row execute function credit_concerns();
@@ -275,7 +319,14 @@ begin
   if commits(d) then
     insert into journal (renewal_id, event, by, text) values (r.id, 'withdrawal_asked', p->>'login', d->>'reason');
     update renewals set facts = facts || jsonb_build_object('withdraw', jsonb_build_object('reason', d->>'reason', 'by', p->>'login', 'at', now()))
+      || case when r.state = 'awaiting_approval' and not v_paid and r.facts->>'application_id' is not null
+           then jsonb_build_object('leftover', r.facts->>'application_id') else '{}' end -- the next renewal withdraws it at the CA
       where id = r.id;
+    if r.state in ('planned', 'awaiting_approval') then -- no step of its own comes here
+      perform conclude_turns(r.id, case when v_paid or order_of(r.id) is null then '{"leave":true}'::jsonb else '{"leave":true,"cancel_order":true}' end);
+      perform renewal_move(r.id, case when v_paid then 'withdrawn_paid' else 'withdrawn_by_person' end,
+        case when v_paid then 'refunding' else 'withdrawn' end, p->>'login', 'withdrawn: ' || (d->>'reason'));
+    end if;
     perform renewals_wake(array[r.id]);
     perform audit_add(p->>'login', 'renewal.withdrawn', 'renewal:' || r.id, jsonb_build_object('reason', d->>'reason', 'paid', v_paid));
   end if;

@@ -5,7 +5,7 @@
 
 #include "common/text.h"
 #include "orchestrator/domain/approval.h"
-#include "orchestrator/flows/stage.h"
+#include "orchestrator/flows/turns.h"
 
 /* ---- a plan that is not what was approved any more ---- */
 
@@ -74,15 +74,17 @@ static enum stage_next abandoned(struct stage_run *run)
 {
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return stage_refused(run);
-	stage_fact(run, "abandon", json_null());
-	stage_fact(run, "application_id", json_null());
-	stage_fact(run, "agreed", json_null());
-	stage_fact(run, "intent", json_null());
-	stage_fact(run, "attached", json_null());
-	stage_fact(run, "term", json_null());
+	opening_forget(run);
 	stage_put(run, "kind", json_string("expired"));
 	return stage_move(run, ON_KIND_CHANGED,
 		"the certificate has expired (过期): the application was withdrawn and is opened anew");
+}
+
+/* 证书有效期至 has passed while the application waited, and nothing is submitted yet. */
+static bool has_crossed(const struct stage_run *run)
+{
+	return stage_flag(run, "facts.abandon") ||
+		(stage_flag(run, "set.expired") && text_equal(stage_text(run, "kind"), "expiring"));
 }
 
 static bool kind_mismatch(const struct stage_run *run)
@@ -164,7 +166,7 @@ static enum stage_next drafting_decide(struct stage_run *run)
 {
 	const char *application = stage_text(run, "facts.application_id");
 
-	if (stage_flag(run, "facts.abandon"))
+	if (has_crossed(run))
 		return call_withdraw(run);
 	if (!stage_flag(run, "facts.agreed"))
 		return agree(run);
@@ -185,6 +187,24 @@ static int64_t price_of(const json_t *terms, int64_t years)
 	return -1;
 }
 
+static enum stage_next take_term(struct stage_run *run, int64_t years, int64_t price)
+{
+	stage_put(run, "quoted_fen", json_integer(price));
+	stage_fact(run, "term", json_integer(years));
+	return stage_wait(run, NULL, 0);
+}
+
+/* The fee was sent before the CA named another one: it fits no other amount, so a person decides. */
+static enum stage_next prepaid_differs(struct stage_run *run, int64_t price)
+{
+	outcome_set(&run->outcome, OUTCOME_REFUSED, "PREPAID_DIFFERS",
+		"¥%lld.%02lld were sent, the CA now asks ¥%lld.%02lld for the term: agree with the CA, or withdraw (xuqi renewal withdraw %s)",
+		(long long)stage_number(run, "order.amount_fen", 0) / 100,
+		(long long)stage_number(run, "order.amount_fen", 0) % 100, (long long)price / 100,
+		(long long)price % 100, run->id);
+	return stage_refused(run);
+}
+
 /* The approved term, else the policy's next one within the approved amount. */
 static enum stage_next choose_term(struct stage_run *run)
 {
@@ -195,6 +215,10 @@ static enum stage_next choose_term(struct stage_run *run)
 	int64_t price = price_of(terms, years), first_price = price, first_years = years;
 	size_t i;
 
+	if (order_is_paid(run))
+		return price == stage_number(run, "order.amount_fen", -1)
+			? take_term(run, years, price)
+			: prepaid_differs(run, price);
 	json_array_foreach(wishes, i, wish)
 	{
 		if (price > 0 && price <= approved)
@@ -206,11 +230,8 @@ static enum stage_next choose_term(struct stage_run *run)
 			first_years = years;
 		}
 	}
-	if (price > 0 && price <= approved) {
-		stage_put(run, "quoted_fen", json_integer(price));
-		stage_fact(run, "term", json_integer(years));
-		return stage_wait(run, NULL, 0);
-	}
+	if (price > 0 && price <= approved)
+		return take_term(run, years, price);
 	if (first_price > 0)
 		return approve_again(run, ON_PRICE_CHANGED, first_years, first_price, NULL);
 	outcome_set(&run->outcome, OUTCOME_REFUSED, "TERM_UNAVAILABLE",
@@ -260,11 +281,12 @@ const struct stage drafting_stage = { RENEWAL_DRAFTING, drafting_decide, draftin
 static enum stage_next ask_for_attachment(struct stage_run *run, const char *complaint)
 {
 	const char *name = stage_text(run, "ca.attachments.types.0.name");
-	OWNED char *instruction =
-		text_dupf("%s%sAttach a PDF or picture of: %s (xuqi task done … --attach FILE).",
-			complaint != NULL ? complaint : "", complaint != NULL ? ". " : "",
-			name != NULL ? name : "the CA's form for expired certificates");
+	OWNED char *instruction = text_dupf(
+		"%s%sAttach a PDF or picture of each of: %s (xuqi task done … --attach FILE). If this task comes again, attach all of them again.",
+		complaint != NULL ? complaint : "", complaint != NULL ? ". " : "",
+		name != NULL ? name : "the CA's form for expired certificates");
 
+	stage_fact(run, "attached", json_null());
 	stage_task(run,
 		json_pack("{s:s, s:s, s:s?, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?}}", "kind",
 			"attachment", "role", "handler", "assignee", stage_text(run, "handler.id"),
@@ -279,7 +301,7 @@ static enum stage_next attaching_decide(struct stage_run *run)
 {
 	size_t done = (size_t)stage_number(run, "facts.attached", 0);
 
-	if (stage_flag(run, "facts.abandon"))
+	if (has_crossed(run))
 		return call_withdraw(run);
 	if (stage_answer(run, "attachment") == NULL)
 		return ask_for_attachment(run, NULL);
@@ -361,7 +383,7 @@ static enum stage_next intent_decide(struct stage_run *run)
 {
 	const char *application = stage_text(run, "facts.application_id");
 
-	if (stage_flag(run, "facts.abandon"))
+	if (has_crossed(run))
 		return call_withdraw(run);
 	if (stage_flag(run, "facts.intent"))
 		return stage_call(run, CONNECTOR_SUBMIT, application,
@@ -382,8 +404,18 @@ static enum stage_next intent_refused(struct stage_run *run)
 		int64_t years = stage_number(run, "facts.term", 1);
 		int64_t price = price_of(json_object_get(run->outcome.data, "terms"), years);
 
-		if (price > 0)
+		if (price > stage_number(run, "approved_fen", 0) && !order_is_paid(run))
 			return approve_again(run, ON_PRICE_CHANGED, years, price, NULL);
+	}
+	if (text_equal(run->outcome.code, "PRICE_CHANGED") ||
+		text_equal(run->outcome.code, "TERM_UNAVAILABLE")) {
+		stage_fact(run, "term", json_null()); /* chosen anew within what was approved */
+		return stage_move(run, ON_TERM_CHANGED, "%s: terms and prices are read again",
+			run->outcome.code);
+	}
+	if (text_equal(run->outcome.code, "ATTACHMENT_MISSING")) {
+		stage_fact(run, "attached", json_null());
+		return stage_move(run, ON_ATTACHMENTS_NEEDED, "the CA misses an attachment (附件)");
 	}
 	if (text_equal(run->outcome.code, "INTENT_INCOMPLETE") ||
 		text_equal(run->outcome.code, "HANDLER_MOBILE_INVALID"))
@@ -404,6 +436,7 @@ static enum stage_next intent_settle(struct stage_run *run)
 	}
 	stage_fact_text(
 		run, "quote_expires_at", json_peek_text(run->outcome.data, "quote_expires_at"));
+	stage_fact(run, "submitted", json_true());
 	return stage_move(run, ON_APPLICATION_SUBMITTED, "submitted; the price is held until %s",
 		json_peek_text(run->outcome.data, "quote_expires_at"));
 }

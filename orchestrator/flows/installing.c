@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/text.h"
-#include "orchestrator/flows/stage.h"
+#include "orchestrator/flows/turns.h"
 
 /* After so long without a result the agent that holds a permit is taken for silent. */
 enum { PERMIT_SILENCE_SECONDS = 3600 };
@@ -137,6 +137,7 @@ static enum stage_next read_report(struct stage_run *run, bool installing)
 		if (!installing)
 			return stage_move(run, ON_PERMIT_GIVEN, "the agent used its permit");
 		stage_put(run, "close_install", json_true());
+		sites_ask(run);
 		return stage_move(run, ON_INSTALL_PROVEN,
 			"written, read back, signed with the key and verified on the token");
 	case REMEDY_AGAIN:
@@ -158,6 +159,11 @@ static enum stage_next read_report(struct stage_run *run, bool installing)
 
 static enum stage_next queued_decide(struct stage_run *run)
 {
+	if (installation_is_seen(run))
+		return installation_seen(run);
+	if (stage_can(run, CAN_PERSON_INSTALLS)) /* the connector's card tells the person how */
+		return stage_call(
+			run, CONNECTOR_ISSUANCE, stage_text(run, "facts.application_id"), NULL);
 	if (order_is(run, "permitted"))
 		return stage_move(
 			run, ON_PERMIT_GIVEN, "the agent has a permit for one use of the PIN");
@@ -166,6 +172,9 @@ static enum stage_next queued_decide(struct stage_run *run)
 		return stage_move(run, ON_PERMIT_GIVEN, "the agent used its permit");
 	if (order_is(run, "reported"))
 		return read_report(run, false);
+	if (order_is(run, "queued") && approval_may_be_gone(run))
+		return stage_call(
+			run, CONNECTOR_STATUS, stage_text(run, "facts.application_id"), NULL);
 	if (order_is(run, "queued") && !stage_flag(run, "token.present") &&
 		stage_flag(run, "install.first") && !stage_flag(run, "install.neighbour_busy"))
 		ask_for_token(run);
@@ -177,7 +186,25 @@ static enum stage_next nothing_called(struct stage_run *run)
 	return stage_refused(run);
 }
 
-const struct stage queued_stage = { RENEWAL_INSTALL_QUEUED, queued_decide, nothing_called };
+/* A token can wait long for its turn: has the CA taken its approval back meanwhile? */
+static enum stage_next queued_settle(struct stage_run *run)
+{
+	const char *state = json_peek_text(run->outcome.data, "state");
+
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	if (run->call.op == CONNECTOR_STATUS &&
+		(text_equal(state, "rejected") || text_equal(state, "closed") ||
+			text_equal(state, "withdrawn"))) {
+		stage_put(run, "drop_install", json_true());
+		stage_close_task(run, "insert_token");
+		return stage_move(run, ON_APPROVAL_REVOKED, "the CA took its approval back");
+	}
+	stage_fact_text(run, "approval_seen_at", stage_text(run, "now"));
+	return stage_wait(run, "token", run->app->settings.poll_first_seconds);
+}
+
+const struct stage queued_stage = { RENEWAL_INSTALL_QUEUED, queued_decide, queued_settle };
 
 /* An agent that took a permit and fell silent may or may not have used the PIN: only a person can tell. */
 static enum stage_next permit_is_open(struct stage_run *run)
@@ -196,6 +223,8 @@ static enum stage_next installing_decide(struct stage_run *run)
 {
 	if (order_is(run, "reported"))
 		return read_report(run, true);
+	if (installation_is_seen(run))
+		return installation_seen(run);
 	return permit_is_open(run);
 }
 
@@ -204,6 +233,8 @@ const struct stage installing_stage = { RENEWAL_INSTALLING, installing_decide, n
 /* What was written is not what was ordered: only a person lets the installation begin again. */
 static enum stage_next quarantined_decide(struct stage_run *run)
 {
+	if (installation_is_seen(run) && stage_flag(run, "install.answered"))
+		return installation_seen(run);
 	if (stage_flag(run, "install.answered"))
 		return queue_again(run, true);
 	ask_about_install(run);
@@ -212,19 +243,41 @@ static enum stage_next quarantined_decide(struct stage_run *run)
 
 const struct stage quarantined_stage = { RENEWAL_QUARANTINED, quarantined_decide, nothing_called };
 
-/* ---- installed: the CA is told ---- */
+/* ---- installed: the CA is told, where it wants to be ---- */
+
+/* What a person installed was seen by inventory: there is no agent's result. */
+static json_t *seen_certificates(const struct stage_run *run)
+{
+	const json_t *item, *list = stage_at(run, "newer");
+	json_t *out = json_array();
+	size_t i;
+
+	json_array_foreach(list, i, item)(void)
+		json_array_append(out, json_object_get(item, "sha256"));
+	return out;
+}
 
 static enum stage_next installed_decide(struct stage_run *run)
 {
 	const json_t *result = stage_at(run, "installed");
+	const char *started = json_peek_text(result, "started_at"),
+		   *finished = json_peek_text(result, "finished_at");
+	json_t *seen;
 
+	if (!connector_op(run->connector, CONNECTOR_INSTALL_REPORT)->offered)
+		return stage_move(
+			run, ON_INSTALL_REPORTED, "the CA need not be told of the installation");
+	seen = result != NULL ? json_deep_copy(json_object_get(result, "certificate_sha256"))
+			      : seen_certificates(run);
 	return stage_call(run, CONNECTOR_INSTALL_REPORT, stage_text(run, "facts.application_id"),
-		json_pack("{s:s, s:s?, s:O?, s:s?, s:s?, s:s?}", "result", "installed",
-			"token_serial", json_peek_text(result, "token_serial"),
-			"certificate_sha256", json_object_get(result, "certificate_sha256"),
-			"workstation", stage_text(run, "token.workstation_name"), "started_at",
-			json_peek_text(result, "started_at"), "finished_at",
-			json_peek_text(result, "finished_at")));
+		json_pack("{s:s, s:s?, s:o?, s:s?, s:s?, s:s?}", "result", "installed",
+			"token_serial",
+			result != NULL ? json_peek_text(result, "token_serial")
+				       : stage_text(run, "token.serial"),
+			"certificate_sha256", seen, "workstation",
+			stage_text(run, "token.workstation_name"), "started_at",
+			started != NULL ? started : stage_text(run, "since"), "finished_at",
+			finished != NULL ? finished : stage_text(run, "since")));
 }
 
 static enum stage_next installed_settle(struct stage_run *run)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 银行转账核验 (guide chapter 3): a payment is opened at the CA, finance is asked to transfer exactly its fee,
- * and the four fields of the remittance are declared raw from the bank's own record once a transfer is
- * linked.  Money is int64 fen.  The payee is pinned in the settings: another one stops everything. */
-#include <string.h>
-
-#include "common/digest.h"
+/* 支付 (guide chapter 3): a payment is opened at the CA, finance is asked to transfer exactly its fee, and the
+ * remittance is declared once a transfer is linked.  Where the CA wants the money first, the application follows the
+ * transfer.  Money is int64 fen.  The payee is pinned in the settings: another one stops everything. */
+#include "common/clock.h"
 #include "common/text.h"
-#include "orchestrator/domain/payment_order.h"
-#include "orchestrator/flows/stage.h"
+#include "orchestrator/flows/turns.h"
 
 /* ---- submitted: the payment is opened ---- */
 
@@ -36,11 +33,27 @@ static enum stage_next payee_differs(struct stage_run *run, const json_t *payee)
 	return stage_retry(run, "payee", text);
 }
 
-static const char *invoice_email(const struct stage_run *run)
+static enum stage_next call_pay(struct stage_run *run)
 {
-	const char *email = stage_text(run, "campaign.policy.invoice_email");
+	const char *application = stage_text(run, "facts.application_id");
 
-	return email != NULL && email[0] != '\0' ? email : stage_text(run, "handler.email");
+	return stage_call(run, CONNECTOR_PAY, application,
+		json_pack("{s:s, s:[s], s:s?}", "method", payment_method(run), "applications",
+			application, "invoice_email", invoice_email(run)));
+}
+
+/* True from the instant in the document's PATH on. */
+static bool has_passed(const struct stage_run *run, const char *path)
+{
+	const char *text = stage_text(run, path);
+	int64_t at;
+
+	return text != NULL && clock_parse(&at, text) && clock_now() >= at;
+}
+
+static bool pays_at_all(const struct stage_run *run)
+{
+	return connector_op(run->connector, CONNECTOR_PAY)->offered;
 }
 
 static enum stage_next submitted_decide(struct stage_run *run)
@@ -48,200 +61,346 @@ static enum stage_next submitted_decide(struct stage_run *run)
 	const char *application = stage_text(run, "facts.application_id"),
 		   *payment = stage_text(run, "facts.payment_id");
 
-	if (payment != NULL)
-		return stage_call(run, CONNECTOR_PAY_STATUS, payment, NULL);
-	return stage_call(run, CONNECTOR_PAY, application,
-		json_pack("{s:s, s:[s], s:s?}", "method", "bank_transfer", "applications",
-			application, "invoice_email", invoice_email(run)));
+	if (stage_flag(run, "facts.abandon"))
+		return stage_call(run, CONNECTOR_WITHDRAW, application, NULL);
+	if (stage_flag(run, "facts.requote"))
+		return stage_call(run, CONNECTOR_SUBMIT, application,
+			json_pack("{s:I}", "price_fen",
+				(json_int_t)stage_number(run, "quoted_fen", 0)));
+	if (stage_can(run, CAN_PAY_FIRST) && (payment != NULL || !pays_at_all(run)))
+		return remit_call(run);
+	return payment != NULL ? stage_call(run, CONNECTOR_PAY_STATUS, payment, NULL)
+			       : call_pay(run);
 }
 
-static json_t *order_of(const struct stage_run *run, int64_t amount_fen)
+/* The price of the chosen term in a refusal's list, or -1. */
+static int64_t price_now(const struct stage_run *run)
 {
-	char reference[PAYMENT_REFERENCE];
-	unsigned char random[8];
-	uint64_t bits = 0;
+	const json_t *term, *terms = json_object_get(run->outcome.data, "terms");
+	size_t i;
 
-	random_bytes(random, sizeof random);
-	memcpy(&bits, random, sizeof bits);
-	payment_reference_make(reference, bits);
-	return json_pack("{s:s, s:s?, s:s?, s:s, s:s, s:s, s:I}", "reference", reference,
-		"payer_account", stage_text(run, "payer.account"), "payer_name",
-		stage_text(run, "payer.name"), "payee_name", run->app->settings.payee_name,
-		"payee_account", run->app->settings.payee_account, "payee_bank",
-		run->app->settings.payee_bank, "amount_fen", (json_int_t)amount_fen);
-}
-
-static enum stage_next open_order(struct stage_run *run, int64_t amount_fen)
-{
-	if (stage_text(run, "payer.account") == NULL) {
-		stage_task(run,
-			json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "payer", "role", "admin",
-				"title", "No payer account is known for this legal entity",
-				"instruction",
-				"Add its corporate account (单位账户) with xuqi org apply.",
-				"if_ignored", "This renewal is not paid."));
-		return stage_retry(run, "payer", "no payer account");
+	json_array_foreach(terms, i, term)
+	{
+		if (json_peek_number(term, "years", 0) == stage_number(run, "facts.term", 1))
+			return json_peek_number(term, "price_fen", -1);
 	}
-	stage_put(run, "order", order_of(run, amount_fen));
-	return stage_move(run, ON_PAYMENT_OPENED, "to be paid by bank transfer: ¥%lld.%02lld",
-		(long long)amount_fen / 100, (long long)amount_fen % 100);
+	return -1;
+}
+
+/* The quote ran out before anything was paid: another one within what was approved, else the application is given up
+ * and its new price approved before another is made. */
+static enum stage_next requoted(struct stage_run *run)
+{
+	int64_t price = price_now(run);
+
+	if (run->outcome.kind == OUTCOME_DONE) {
+		const char *until = json_peek_text(run->outcome.data, "quote_expires_at");
+
+		stage_fact(run, "requote", json_null());
+		stage_fact_text(run, "quote_expires_at", until);
+		stage_note(run, "quoted_again", until != NULL ? until : "");
+		return stage_wait(run, NULL, 0);
+	}
+	if (!text_equal(run->outcome.code, "PRICE_CHANGED") || price <= 0)
+		return stage_refused(run);
+	if (price <= stage_number(run, "approved_fen", 0))
+		stage_put(run, "quoted_fen", json_integer(price));
+	else
+		stage_fact(run, "abandon", json_true());
+	return stage_wait(run, NULL, 0);
+}
+
+static enum stage_next given_up(struct stage_run *run)
+{
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	opening_forget(run);
+	return stage_move(run, ON_APPLICATION_CLOSED,
+		"withdrawn unpaid: its price is above what was approved; opened anew");
+}
+
+static enum stage_next pay_refused(struct stage_run *run)
+{
+	const char *other = json_peek_text(run->outcome.data, "payment_id");
+
+	if (text_equal(run->outcome.code, "PAYMENT_DUPLICATE") && other != NULL) {
+		stage_fact_text(run, "payment_id", other);
+		return stage_wait(run, NULL, 0);
+	}
+	if (text_equal(run->outcome.code, "PAYMENT_EXPIRED")) {
+		stage_fact(run, "requote", json_true());
+		return stage_wait(run, NULL, 0);
+	}
+	if (text_equal(run->outcome.code, "METHOD_UNAVAILABLE"))
+		outcome_set(&run->outcome, OUTCOME_REFUSED, "METHOD_UNAVAILABLE",
+			"the CA does not take %s: change `payment` of the policy in a new campaign",
+			payment_method(run));
+	return stage_refused(run);
+}
+
+/* The code is a way to pay: it is shown to the one person who is to pay by it, and to nobody else. */
+static void show_code_url(struct stage_run *run)
+{
+	const char *url = json_peek_text(run->outcome.data, "code_url"),
+		   *until = json_peek_text(run->outcome.data, "expires_at");
+
+	if (url == NULL)
+		return;
+	stage_fact_text(run, "code_expires_at", until);
+	stage_task(run,
+		json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:{s:s?, s:I, s:s?}, s:[]}", "kind",
+			"wechat_pay", "assignee", stage_text(run, "handler.id"), "instruction",
+			"Pay the amount below by WeChat with this code, once. It lives two hours (until expires_at); a new one comes by "
+			"itself. If you have paid, do nothing: the CA is asked.",
+			"secret", url, "due_at", until, "values", "holder",
+			stage_text(run, "set.holder"), "amount_fen",
+			(json_int_t)stage_number(run, "quoted_fen", 0), "expires_at", until,
+			"needs"));
+}
+
+static enum stage_next amount_differs(struct stage_run *run, int64_t amount)
+{
+	outcome_set(&run->outcome, OUTCOME_REFUSED, "AMOUNT_DIFFERS",
+		"the payment asks for %lld fen, quoted were %lld", (long long)amount,
+		(long long)stage_number(run, "quoted_fen", 0));
+	return stage_refused(run);
+}
+
+static int64_t amount_of(const struct stage_run *run)
+{
+	return json_peek_number(json_object_get(run->outcome.data, "amount"), "amount_fen", -1);
+}
+
+static enum stage_next is_verified(struct stage_run *run)
+{
+	stage_put(run, "paid_at", json_null());
+	stage_close_task(run, "wechat_pay");
+	stage_close_task(run, "remittance");
+	return stage_move(run, ON_PAYMENT_VERIFIED, "the CA has verified the payment");
+}
+
+static enum stage_next payment_is_open(struct stage_run *run)
+{
+	const json_t *payee = json_object_get(run->outcome.data, "payee");
+	int64_t amount = amount_of(run);
+
+	if (!payee_is_pinned(run, payee))
+		return payee_differs(run, payee);
+	if (amount != stage_number(run, "quoted_fen", 0))
+		return amount_differs(run, amount);
+	stage_close_task(run, "payee_changed");
+	if (stage_text(run, "order.id") == NULL ||
+		text_equal(stage_text(run, "order.status"), "cancelled")) {
+		if (!order_open(run, amount))
+			return stage_retry(run, "payer", "no payer account");
+	}
+	show_code_url(run);
+	return stage_move(run, ON_PAYMENT_OPENED, "to be paid by %s: ¥%lld.%02lld",
+		text_equal(payment_method(run), "wechat_pay") ? "WeChat" : "bank transfer",
+		(long long)amount / 100, (long long)amount % 100);
+}
+
+/* Where the money comes first, the payment page and the four fields belong to one sitting. */
+static enum stage_next declared_at_once(struct stage_run *run)
+{
+	if (run->call.op != CONNECTOR_REMIT)
+		return stage_wait(
+			run, NULL, 0); /* the payment page is open: the four fields next */
+	if (remit_verdict(run) == VERDICT_REFUSED) {
+		remit_ask_finance(run);
+		return stage_move(run, ON_PAYMENT_OPENED, "the remittance was refused");
+	}
+	stage_fact(run, "redeclare", json_boolean(remit_verdict(run) == VERDICT_NOT_ARRIVED));
+	return stage_move(run, ON_REMITTANCE_DECLARED,
+		"remittance declared to the CA from the bank's record");
 }
 
 static enum stage_next submitted_settle(struct stage_run *run)
 {
-	const json_t *data = run->outcome.data;
-
-	if (run->outcome.kind == OUTCOME_REFUSED &&
-		text_equal(run->outcome.code, "PAYMENT_DUPLICATE") &&
-		json_peek_text(data, "payment_id") != NULL) {
-		stage_fact_text(run, "payment_id", json_peek_text(data, "payment_id"));
+	if (run->call.op == CONNECTOR_WITHDRAW)
+		return given_up(run);
+	if (run->call.op == CONNECTOR_SUBMIT)
+		return requoted(run);
+	if (run->outcome.kind == OUTCOME_REFUSED && run->call.op != CONNECTOR_REMIT)
+		return pay_refused(run);
+	if (run->call.op != CONNECTOR_REMIT)
+		stage_fact_text(run, "payment_id", json_peek_text(run->outcome.data, "id"));
+	if (stage_can(run, CAN_PAY_FIRST))
+		return declared_at_once(run);
+	switch (remit_verdict(run)) {
+	case VERDICT_VERIFIED:
+		return is_verified(run);
+	case VERDICT_CLOSED:
+		stage_fact(run, "payment_id", json_null());
+		stage_fact(run, "requote", json_boolean(has_passed(run, "facts.quote_expires_at")));
 		return stage_wait(run, NULL, 0);
+	case VERDICT_VERIFYING:
+	case VERDICT_NOT_ARRIVED:
+	case VERDICT_RETURNED:
+	case VERDICT_REFUSED:
+		break;
 	}
-	if (run->outcome.kind == OUTCOME_REFUSED)
-		return stage_refused(run);
-	stage_fact_text(run, "payment_id", json_peek_text(data, "id"));
-
-	int64_t amount = json_peek_number(json_object_get(data, "amount"), "amount_fen", -1);
-
-	if (!payee_is_pinned(run, json_object_get(data, "payee")))
-		return payee_differs(run, json_object_get(data, "payee"));
-	if (amount != stage_number(run, "quoted_fen", 0)) {
-		outcome_set(&run->outcome, OUTCOME_REFUSED, "AMOUNT_DIFFERS",
-			"the payment asks for %lld fen, quoted were %lld", (long long)amount,
-			(long long)stage_number(run, "quoted_fen", 0));
-		return stage_refused(run);
-	}
-	stage_close_task(run, "payee_changed");
-	return open_order(run, amount);
+	return payment_is_open(run);
 }
 
 const struct stage submitted_stage = { RENEWAL_SUBMITTED, submitted_decide, submitted_settle };
 
-/* ---- the remittance is declared, and its verdict read ---- */
+/* ---- awaiting payment ---- */
 
-/* The four fields as the bank wrote them (付款账号, 付款账号名称, 付款金额, 付款时间), never from the plan. */
-static enum stage_next call_remit(struct stage_run *run)
+/* Never two payable orders at once: the old payment is asked once more and closed before another is opened. */
+static enum stage_next payment_ran_out(struct stage_run *run)
 {
-	const json_t *line = stage_at(run, "order.line");
-	json_t *body = json_pack("{s:s?, s:s?, s:I, s:s?, s:s?}", "payer_account",
-		json_peek_text(line, "payer_account"), "payer_name",
-		json_peek_text(line, "payer_name"), "amount_fen",
-		(json_int_t)json_peek_number(line, "amount_fen", 0), "paid_at",
-		json_peek_text(line, "paid_at"), "paid_at_precision",
-		json_peek_text(line, "precision"));
-
-	if (json_peek_text(line, "bank_serial") != NULL)
-		json_put_text(body, "bank_serial", json_peek_text(line, "bank_serial"));
-	return stage_call(run, CONNECTOR_REMIT, stage_text(run, "facts.payment_id"), body);
+	stage_fact(run, "payment_id", json_null());
+	stage_fact_text(run, "old_payment_id", stage_text(run, "facts.payment_id"));
+	stage_fact(run, "requote", json_boolean(has_passed(run, "facts.quote_expires_at")));
+	stage_close_task(run, "wechat_pay");
+	if (!order_is_paid(run))
+		stage_put(run, "cancel_order", json_true());
+	return stage_move(
+		run, ON_PAYMENT_CLOSED, "the CA's payment ran out unpaid; a new one is opened");
 }
 
-static enum stage_next ask_finance(struct stage_run *run, const char *reason)
+static bool is_wechat(const struct stage_run *run)
 {
-	OWNED char *text = text_dupf(
-		"The CA does not accept the declared remittance: %s. Compare account, name, amount and time "
-		"with the bank's receipt, correct it with the CA or the bank, then finish this task with retry=yes.",
-		reason);
-
-	stage_task(run,
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?}}", "kind",
-			"remittance", "role", "finance", "title",
-			"汇款信息: the CA refused the remittance", "instruction", text,
-			"if_ignored", "The money is sent, but the renewal is not paid.", "needs",
-			"retry", "values", "payer_account",
-			stage_text(run, "order.line.payer_account"), "payer_name",
-			stage_text(run, "order.line.payer_name"), "paid_at",
-			stage_text(run, "order.line.paid_at")));
-	return STAGE_CONCLUDE;
+	return stage_text(run, "facts.code_expires_at") != NULL;
 }
 
-enum verdict { VERDICT_VERIFIED, VERDICT_VERIFYING, VERDICT_NOT_ARRIVED, VERDICT_REFUSED };
-
-static enum verdict read_verdict(const struct stage_run *run)
+/* Nothing left for it, and the CA does not hold the price any longer. */
+static bool quote_ran_out(const struct stage_run *run)
 {
-	const char *state = json_peek_text(run->outcome.data, "state");
-	const json_t *failed = json_object_get(run->outcome.data, "failed");
-
-	if (run->outcome.kind == OUTCOME_REFUSED)
-		return VERDICT_REFUSED;
-	if (text_equal(state, "verified") || text_equal(state, "paid"))
-		return VERDICT_VERIFIED;
-	if (text_equal(state, "failed") &&
-		text_equal(json_peek_text(failed, "code"), "REMITTANCE_NOT_FOUND"))
-		return VERDICT_NOT_ARRIVED;
-	return text_equal(state, "failed") ? VERDICT_REFUSED : VERDICT_VERIFYING;
-}
-
-static char *refusal_reason(const struct stage_run *run)
-{
-	const json_t *failed = json_object_get(run->outcome.data, "failed");
-	const char *code = json_peek_text(failed, "code"),
-		   *reason = json_peek_text(failed, "reason");
-
-	if (code == NULL)
-		return text_dup(run->outcome.text);
-	return text_dupf("%s%s%s", code, reason != NULL ? ", " : "", reason != NULL ? reason : "");
+	return !order_is_paid(run) && has_passed(run, "facts.quote_expires_at") &&
+		stage_text(run, "facts.payment_id") != NULL &&
+		connector_op(run->connector, CONNECTOR_CLOSE)->offered;
 }
 
 static enum stage_next paying_decide(struct stage_run *run)
 {
-	if (stage_at(run, "order.line") == NULL || json_is_null(stage_at(run, "order.line")))
+	const char *payment = stage_text(run, "facts.payment_id");
+
+	if (is_wechat(run))
+		return stage_call(run,
+			has_passed(run, "facts.code_expires_at") &&
+					stage_flag(run, "facts.asked_once_more")
+				? CONNECTOR_CLOSE
+				: CONNECTOR_PAY_STATUS,
+			payment, NULL);
+	if (!order_is_linked(run) && quote_ran_out(run))
+		return stage_call(run, CONNECTOR_CLOSE, payment, NULL);
+	if (!order_is_linked(run))
 		return stage_await(run, "transfer");
+	if (stage_can(run, CAN_PAY_FIRST) && !stage_flag(run, "facts.submitted"))
+		return opening_decide(run);
 	if (stage_text(run, "facts.remittance_refused") != NULL &&
 		stage_answer(run, "remittance") == NULL)
 		return stage_await(run, "remittance_refused");
-	return call_remit(run);
+	return remit_call(run);
 }
 
-static enum stage_next paying_settle(struct stage_run *run)
+/* 微信支付: paid, still open, or run out.  After the code's two hours the CA is asked once more before it is closed. */
+static enum stage_next code_settle(struct stage_run *run)
 {
-	if (read_verdict(run) == VERDICT_REFUSED) {
-		OWNED char *reason = refusal_reason(run);
+	enum verdict verdict = remit_verdict(run);
 
-		stage_fact_text(run, "remittance_refused", reason);
-		(void)ask_finance(run, reason);
+	if (verdict == VERDICT_VERIFIED &&
+		amount_of(run) != stage_number(run, "order.amount_fen", -1))
+		return amount_differs(run, amount_of(run));
+	if (verdict == VERDICT_VERIFIED) {
+		stage_fact(run, "asked_once_more", json_null());
+		return is_verified(run);
+	}
+	if (verdict == VERDICT_CLOSED) {
+		stage_fact(run, "asked_once_more", json_null());
+		stage_fact(run, "code_expires_at", json_null());
+		return payment_ran_out(run);
+	}
+	if (run->call.op == CONNECTOR_CLOSE) { /* paid while it was being closed: ask again */
+		stage_fact(run, "asked_once_more", json_null());
+		return stage_poll(run, "transfer");
+	}
+	if (has_passed(run, "facts.code_expires_at")) {
+		stage_fact(run, "asked_once_more", json_true());
+		return stage_wait(run, "transfer", run->app->settings.poll_first_seconds);
+	}
+	return stage_poll(run, "transfer");
+}
+
+static enum stage_next remit_settle(struct stage_run *run)
+{
+	enum verdict verdict = remit_verdict(run);
+	bool late = verdict == VERDICT_NOT_ARRIVED;
+
+	if (verdict == VERDICT_RETURNED) {
+		stage_fact(run, "returned", json_true());
+		return stage_wait(run, NULL, 0);
+	}
+	if (verdict == VERDICT_REFUSED) {
+		remit_ask_finance(run);
 		return stage_await(run, "remittance_refused");
 	}
-	stage_fact(run, "redeclare", json_boolean(read_verdict(run) == VERDICT_NOT_ARRIVED));
+	stage_fact(run, "redeclare", json_boolean(late));
 	stage_fact(run, "remittance_refused", json_null());
 
 	enum stage_next next = stage_move(run, ON_REMITTANCE_DECLARED,
 		"remittance declared to the CA from the bank's record");
 
-	if (read_verdict(run) == VERDICT_NOT_ARRIVED)
-		(void)stage_wait(run, "ca_verification", run->app->settings.verify_seconds);
+	if (late)
+		(void)stage_wait(run, "ca_verification", remit_again_seconds(run));
 	return next;
+}
+
+static enum stage_next closed_settle(struct stage_run *run)
+{
+	if (remit_verdict(run) == VERDICT_VERIFIED)
+		return is_verified(run);
+	return run->outcome.kind == OUTCOME_REFUSED ? stage_refused(run) : payment_ran_out(run);
+}
+
+static enum stage_next paying_settle(struct stage_run *run)
+{
+	if (run->call.op == CONNECTOR_REMIT)
+		return remit_settle(run);
+	if (run->call.op == CONNECTOR_PAY_STATUS || run->call.op == CONNECTOR_CLOSE) {
+		if (is_wechat(run))
+			return code_settle(run);
+		return closed_settle(run);
+	}
+	return opening_settle(run);
 }
 
 const struct stage paying_stage = { RENEWAL_AWAITING_PAYMENT, paying_decide, paying_settle };
 
+/* ---- verifying: the verdict is read, and asked for again while the money travels ---- */
+
 static enum stage_next verifying_decide(struct stage_run *run)
 {
 	if (stage_flag(run, "facts.redeclare"))
-		return call_remit(run);
-	return stage_call(run, CONNECTOR_PAY_STATUS, stage_text(run, "facts.payment_id"), NULL);
+		return remit_call(run);
+	return stage_call(run, CONNECTOR_PAY_STATUS, remit_target(run), NULL);
 }
 
 static enum stage_next verifying_settle(struct stage_run *run)
 {
-	OWNED char *reason = refusal_reason(run);
-
-	switch (read_verdict(run)) {
+	switch (remit_verdict(run)) {
 	case VERDICT_VERIFIED:
-		return stage_move(run, ON_PAYMENT_VERIFIED, "the CA has verified the transfer");
+		return is_verified(run);
 	case VERDICT_VERIFYING:
 		stage_fact(run, "redeclare", json_false());
 		return stage_poll(run, "ca_verification");
 	case VERDICT_NOT_ARRIVED: /* not a failure: verified again at the next slot, without a person */
 		stage_fact(run, "redeclare", json_true());
-		(void)stage_wait(run, "ca_verification", run->app->settings.verify_seconds);
+		(void)stage_wait(run, "ca_verification", remit_again_seconds(run));
 		return stage_move(run, ON_REMITTANCE_NOT_ARRIVED,
 			"the CA has not seen the transfer yet; asked again later");
+	case VERDICT_RETURNED:
+		stage_fact(run, "returned", json_true());
+		return stage_wait(run, NULL, 0);
+	case VERDICT_CLOSED:
 	case VERDICT_REFUSED:
 		break;
 	}
-	stage_fact_text(run, "remittance_refused", reason);
-	(void)ask_finance(run, reason);
-	return stage_move(run, ON_REMITTANCE_REFUSED, "the CA refused the remittance: %s", reason);
+	remit_ask_finance(run);
+	return stage_move(run, ON_REMITTANCE_REFUSED,
+		"the CA refused the remittance: finance compares it with the bank's record");
 }
 
 const struct stage verifying_stage = { RENEWAL_VERIFYING_PAYMENT, verifying_decide,

@@ -12,6 +12,7 @@
 #include "orchestrator/domain/effect_key.h"
 #include "orchestrator/domain/personal.h"
 #include "orchestrator/flows/lease.h"
+#include "orchestrator/flows/turns.h"
 #include "orchestrator/loop/batch.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
@@ -21,7 +22,8 @@ enum { SECOND_MS = 1000, TOMORROW_SPREAD_S = 600 };
 static const struct stage *const stages[] = { &binding_stage, &bound_stage, &drafting_stage,
 	&attaching_stage, &intent_stage, &submitted_stage, &paying_stage, &verifying_stage,
 	&paid_stage, &review_stage, &approved_stage, &queued_stage, &installing_stage,
-	&installed_stage, &invoice_stage, &correction_stage, &quarantined_stage, &disputed_stage };
+	&installed_stage, &invoice_stage, &correction_stage, &quarantined_stage, &disputed_stage,
+	&refunding_stage };
 
 static enum flow_next step_load(struct flow *flow, void *self);
 static enum flow_next step_decide(struct flow *flow, void *self);
@@ -125,7 +127,7 @@ static enum stage_next first_thought(struct stage_run *run)
 {
 	if (run->connector == NULL)
 		return wait_for_settings(run);
-	if (text_equal(stage_text(run, "tasks.renewal.state"), "open"))
+	if (run->stage != &run->turn && text_equal(stage_text(run, "tasks.renewal.state"), "open"))
 		return stage_await(run, "refused");
 	return run->stage != NULL ? run->stage->decide(run) : stage_await(run, "person");
 }
@@ -138,8 +140,8 @@ static enum flow_next step_decide(struct flow *flow, void *self)
 	run->doc = row_json(flow, &fault);
 	if (run->doc == NULL)
 		return flow_fail_with(flow, &fault);
-	run->stage = stage_of(run->doc);
 	run->connector = connector_for(&run->app->connectors, stage_text(run, "ca_name"));
+	run->stage = stage_turn(run, stage_of(run->doc));
 	return go_on(flow, first_thought(run));
 }
 

@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "orchestrator/domain/task_kind.h"
-#include "orchestrator/flows/stage.h"
+#include "orchestrator/flows/turns.h"
 
 enum { PATH_MAX_BYTES = 96, SENTENCE_MAX = 480, POLL_SHARE = 10 };
 
@@ -127,6 +127,9 @@ enum stage_next stage_poll(struct stage_run *run, const char *reason)
 
 enum stage_next stage_refused(struct stage_run *run)
 {
+	if (certificate_refused(run))
+		return STAGE_CONCLUDE;
+
 	OWNED char *instruction =
 		text_dupf("%s. Put right what it names, then finish this task with retry=yes.",
 			run->outcome.text);

@@ -38,7 +38,7 @@ select statement_save($1::jsonb, $2::jsonb)::text
 select o.id, o.reference, o.amount_fen, o.payer_account, o.payer_name, o.payee_name, o.payee_account,
   (extract(epoch from o.made_at) * 1000000)::bigint,
   (exists (select from links l where l.order_id = o.id and l.verdict in ('auto', 'confirmed', 'released')))::int
-from payment_orders o where o.status in ('open', 'exported', 'linked') order by o.id
+from payment_orders o where o.status in ('open', 'exported', 'linked') and o.method = 'bank_transfer' order by o.id
 
 -- name: match_lines
 -- Lines that are not linked yet, or by a suggestion only; unproven files give suggestions only.

@@ -150,10 +150,23 @@ static void a_rejection_leads_to_the_refund(void **state)
 {
 	OWNED char *renewal = a_renewal_in("in_review");
 	(void)state;
-	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\"}"));
+	a_linked_transfer(renewal);
+	step_with(renewal,
+		CALL(STATUS, "{\"state\":\"rejected\",\"rejected\":{\"text\":\"no such firm\"}}"));
 	assert_sql("refunding", "select state from renewals");
-	step_alone(renewal);
-	assert_waits("refunding", "person");
+	assert_sql(
+		"t", "select text like '%%no such firm%%' from journal order by id desc limit 1");
+	assert_task("refund", "finance", "XQ0000000012");
+	assert_sql("t", "select due_at is not null from tasks where kind = 'refund'");
+	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"refunding\",\"refund_id\":\"F1\"}"));
+	step_with(renewal, CALL(REFUND, "{\"state\":\"processing\"}"));
+	assert_string_equal(fake.said[0].id, "F1");
+	assert_waits("refunding", "refund");
+	step_with(renewal, CALL(REFUND, "{\"state\":\"success\"}"));
+	assert_sql("refunded", "select state from renewals");
+	assert_sql("20000 F1 the CA",
+		"select amount_fen || ' ' || refund_id || ' ' || told_by from refunds");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
 }
 
 static void a_correction_goes_back_into_review(void **state)

@@ -168,9 +168,14 @@ static void another_certificate_on_the_confirm_page_is_no_binding(void **state)
 	step_with(renewal,
 		CALL(BIND_STATUS,
 			"{\"state\":\"confirmed\",\"certificates\":[{\"id\":\"X\",\"serial\":\"other\",\"issuer_sha256\":\"ca\"}]}"));
-	assert_waits("binding", "refused");
-	assert_task("renewal", "operator", "did not list the wanted certificate");
-	finish_task("renewal", P_OPERATOR, "\"retry\":\"yes\"");
+	assert_sql("binding", "select state from renewals");
+	assert_task("bind_differs", "handler", "did not list the wanted certificate");
+	assert_task("bind_differs", "handler", "\"serial\": \"other\"");
+	step_alone(renewal); /* however often it is looked at */
+	assert_waits("binding", "binding_differs");
+	finish_task("bind_differs", P_HANDLER, "\"again\":\"yes\"");
+	step_with(renewal,
+		CALL(BIND, "{\"id\":\"B2\",\"state\":\"waiting_scan\",\"qr_text\":\"q\"}"));
 	step_with(renewal,
 		CALL(BIND_STATUS,
 			"{\"state\":\"confirmed\",\"certificates\":[{\"id\":\"X\",\"serial\":\"t1\",\"issuer_sha256\":\"ca\"}]}"));

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may interrupt a renewal wherever it stands: a person withdraws it, its certificate was replaced meanwhile, its
+ * transfer came back.  Each is a stage of its own that stands in for the usual one until it is over. */
+#include "common/text.h"
+#include "orchestrator/flows/turns.h"
+
+enum { TOMORROW_SECONDS = 86400 };
+
+static bool has_edge(const struct stage_run *run, enum renewal_event event)
+{
+	return renewal_edge_find(run->turn.state, event, run->connector->traits->capabilities) !=
+		NULL;
+}
+
+static enum stage_next nothing_called(struct stage_run *run)
+{
+	return stage_refused(run);
+}
+
+/* ---- a person withdraws it ---- */
+
+static bool permit_may_be_out(const struct stage_run *run)
+{
+	const char *install = stage_text(run, "install.state");
+
+	return text_equal(install, "permitted") || text_equal(install, "reported");
+}
+
+static bool is_withdrawn(const struct stage_run *run)
+{
+	return json_is_object(stage_at(run, "facts.withdraw")) &&
+		has_edge(run, ON_WITHDRAWN_PAID) && !permit_may_be_out(run);
+}
+
+/* Where money may have left, the renewal waits until it is back; else it ends here. */
+static enum stage_next leave(struct stage_run *run)
+{
+	const char *reason = stage_text(run, "facts.withdraw.reason");
+
+	stage_put(run, "leave", json_true());
+	stage_put(run, "drop_install", json_true());
+	if (order_is_paid(run) || !has_edge(run, ON_WITHDRAWN_BY_PERSON)) {
+		refund_ask(run, "It was withdrawn after its payment");
+		return stage_move(run, ON_WITHDRAWN_PAID, "withdrawn by %s: %s",
+			stage_text(run, "facts.withdraw.by"), reason);
+	}
+	if (stage_text(run, "order.id") != NULL)
+		stage_put(run, "cancel_order", json_true());
+	return stage_move(run, ON_WITHDRAWN_BY_PERSON, "withdrawn by %s: %s",
+		stage_text(run, "facts.withdraw.by"), reason);
+}
+
+static enum stage_next withdrawing_decide(struct stage_run *run)
+{
+	const char *application = stage_text(run, "facts.application_id");
+	const json_t *answer = stage_answer(run, "withdrawal");
+
+	if (text_equal(stage_text(run, "tasks.withdrawal.state"), "open"))
+		return stage_await(run, "withdrawal");
+	if (text_equal(json_peek_text(answer, "decision"), "keep") &&
+		stage_flag(run, "facts.withdraw_refused")) {
+		stage_fact(run, "withdraw", json_null());
+		stage_fact(run, "withdraw_refused", json_null());
+		stage_note(run, "withdrawal_dropped", "the renewal goes on");
+		return stage_wait(run, NULL, 0);
+	}
+	if (application == NULL || stage_flag(run, "facts.withdrawn_at_ca") ||
+		!stage_can(run, CAN_WITHDRAW))
+		return leave(run);
+	return stage_call(run, CONNECTOR_WITHDRAW, application, NULL);
+}
+
+static enum stage_next withdrawing_settle(struct stage_run *run)
+{
+	const json_t *refund = json_array_get(json_object_get(run->outcome.data, "refund_ids"), 0);
+
+	if (run->outcome.kind == OUTCOME_REFUSED) {
+		OWNED char *text = text_dupf(
+			"%s. The application stays open at the CA. Ask the CA to close it, then finish this task with decision=again; or "
+			"let the renewal go on with decision=keep.",
+			run->outcome.text);
+
+		stage_fact(run, "withdraw_refused", json_true());
+		stage_task(run,
+			json_pack("{s:s, s:s, s:[s]}", "kind", "withdrawal", "instruction", text,
+				"needs", "decision"));
+		return stage_await(run, "withdrawal");
+	}
+	stage_fact(run, "withdrawn_at_ca", json_true());
+	if (json_is_string(refund))
+		stage_fact_text(run, "refund_id", json_string_value(refund));
+	return leave(run);
+}
+
+/* ---- the bank gave the transfer back, before the CA approved ---- */
+
+static bool is_returned(const struct stage_run *run)
+{
+	bool seen = json_is_object(stage_at(run, "returned")) || stage_flag(run, "facts.returned");
+
+	return seen && order_is_linked(run) &&
+		(has_edge(run, ON_TRANSFER_RETURNED) ||
+			run->turn.state == RENEWAL_AWAITING_PAYMENT);
+}
+
+/* The declaration is void and the due open again, under a new reference. */
+static enum stage_next reopen(struct stage_run *run)
+{
+	order_reopen(run);
+	stage_fact(run, "returned", json_null());
+	stage_fact(run, "redeclare", json_null());
+	stage_fact(run, "remittance_refused", json_null());
+	stage_close_task(run, "returned");
+	stage_close_task(run, "returned_release");
+	if (run->turn.state == RENEWAL_AWAITING_PAYMENT) {
+		stage_note(run, "transfer_returned",
+			"the bank gave the transfer back (退汇): its due is open again");
+		return stage_wait(run, NULL, 0);
+	}
+	return stage_move(run, ON_TRANSFER_RETURNED,
+		"the bank gave the transfer back (退汇): its declaration is void, its due open again");
+}
+
+static bool decided_by(const struct stage_run *run, const char *kind, const char *word)
+{
+	return text_equal(json_peek_text(stage_answer(run, kind), "decision"), word);
+}
+
+/* A second payment for one due wants two people: finance says that the money is back, another one releases it. */
+static enum stage_next returned_decide(struct stage_run *run)
+{
+	bool same = stage_number(run, "tasks.returned.closed_by", 0) ==
+		stage_number(run, "tasks.returned_release.closed_by", -1);
+
+	if (!decided_by(run, "returned", "pay_again")) {
+		stage_task(run,
+			json_pack("{s:s, s:s, s:[s], s:{s:s?, s:s?, s:s?}}", "kind", "returned",
+				"instruction",
+				"The bank gave the transfer back (退汇). Look at its credit on the statement and find out why (account closed, name "
+				"differs …). When the money is back and the reason is mended, finish this task with decision=pay_again; to give the "
+				"renewal up: xuqi renewal withdraw.",
+				"needs", "decision", "values", "reference",
+				stage_text(run, "order.reference"), "paid_at",
+				stage_text(run, "order.line.paid_at"), "returned_at",
+				stage_text(run, "returned.paid_at")));
+		return stage_await(run, "returned");
+	}
+	if (!decided_by(run, "returned_release", "release") || same) {
+		stage_task(run,
+			json_pack("{s:s, s:s, s:[s], s:{s:s?}}", "kind", "returned_release",
+				"instruction",
+				"Finance says that a returned transfer is back and is to be paid again under a new reference. Compare with the "
+				"statement; finish this task with decision=release. It must be another person than the one who asked.",
+				"needs", "decision", "values", "reference",
+				stage_text(run, "order.reference")));
+		return stage_await(run, "returned");
+	}
+	return reopen(run);
+}
+
+/* ---- the certificate was replaced by a newer one, or is refused for its own sake ---- */
+
+static bool is_replaced(const struct stage_run *run)
+{
+	const char *newest = stage_text(run, "newer.0.sha256");
+
+	return newest != NULL && run->turn.state < RENEWAL_APPROVED &&
+		!text_equal(newest, stage_text(run, "facts.newer_is_other"));
+}
+
+static enum stage_next replaced_decide(struct stage_run *run)
+{
+	const json_t *answer = stage_answer(run, "certificate");
+	OWNED char *text = text_dupf(
+		"A newer certificate (serial %s, until %s) is on the token already: somebody renewed it elsewhere. Nothing more is "
+		"applied for or paid. Withdraw this renewal: xuqi renewal withdraw %s --reason … --commit. If the newer one is for "
+		"something else, finish this task with go_on=yes.",
+		stage_text(run, "newer.0.serial"), stage_text(run, "newer.0.not_after"), run->id);
+
+	if (text_equal(json_peek_text(answer, "go_on"), "yes") &&
+		text_equal(stage_text(run, "tasks.certificate.values.newer"),
+			stage_text(run, "newer.0.sha256"))) {
+		stage_fact_text(run, "newer_is_other", stage_text(run, "newer.0.sha256"));
+		return stage_wait(run, NULL, 0);
+	}
+	stage_task(run,
+		json_pack("{s:s, s:s, s:[s], s:{s:s?, s:s?}}", "kind", "certificate", "instruction",
+			text, "needs", "go_on", "values", "newer",
+			stage_text(run, "newer.0.sha256"), "not_after",
+			stage_text(run, "newer.0.not_after")));
+	return stage_await(run, "certificate");
+}
+
+static const struct {
+	const char *code, *text;
+	bool asks;
+} refusals[] = {
+	{ "CERT_REVOKED", "The CA says that the certificate is revoked (已吊销)", true },
+	{ "CERT_ON_HOLD", "The CA says that the certificate is on hold (已冻结)", true },
+	{ "CERT_UNKNOWN", "The CA does not know the certificate", true },
+	{ "EXPIRED_TOO_LONG", "It expired too long ago to be renewed (请新办)", true },
+	{ "NOT_IN_WINDOW", "It is too early to renew (未到续期时间)", false },
+};
+
+bool certificate_refused(struct stage_run *run)
+{
+	for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+		if (!text_equal(refusals[i].code, run->outcome.code))
+			continue;
+
+		OWNED char *text = text_dupf(
+			"%s. Nothing more is applied for or paid; the CA is asked again every day. If it stays so, withdraw: xuqi renewal "
+			"withdraw %s --reason … --commit.",
+			refusals[i].text, run->id);
+
+		if (refusals[i].asks)
+			stage_task(run,
+				json_pack("{s:s, s:s, s:[], s:{s:s}}", "kind", "certificate",
+					"instruction", text, "needs", "values", "code",
+					run->outcome.code));
+		(void)stage_wait(
+			run, refusals[i].asks ? "certificate" : "not_in_window", TOMORROW_SECONDS);
+		return true;
+	}
+	return false;
+}
+
+/* ---- which of them stands in ---- */
+
+static const struct {
+	bool (*applies)(const struct stage_run *run);
+	enum stage_next (*decide)(struct stage_run *run);
+	enum stage_next (*settle)(struct stage_run *run);
+} turns[] = {
+	{ is_withdrawn, withdrawing_decide, withdrawing_settle },
+	{ is_returned, returned_decide, nothing_called },
+	{ is_replaced, replaced_decide, nothing_called },
+};
+
+const struct stage *stage_turn(struct stage_run *run, const struct stage *usual)
+{
+	if (usual == NULL || run->connector == NULL)
+		return usual;
+	run->turn = (struct stage){ .state = usual->state };
+	for (size_t i = 0; i < COUNT_OF(turns); i++) {
+		if (!turns[i].applies(run))
+			continue;
+		run->turn.decide = turns[i].decide;
+		run->turn.settle = turns[i].settle;
+		return &run->turn;
+	}
+	return usual;
+}

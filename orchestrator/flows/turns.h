@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stages share with each other: opening an application, orders of payment, the ways off the straight road. */
+#pragma once
+
+#include "orchestrator/flows/stage.h"
+
+/* ---- opening.c ---- */
+
+/* Open the application, or look at the one that is open; on success the renewal moves by APPLICATION_OPENED. */
+enum stage_next opening_decide(struct stage_run *run);
+enum stage_next opening_settle(struct stage_run *run);
+/* The CA has no live application of this renewal any more: forget what was said for it. */
+void opening_forget(struct stage_run *run);
+
+/* ---- ordering.c ---- */
+
+/* `wechat_pay` where the policy wants it and the CA offers it, else `bank_transfer`. */
+const char *payment_method(const struct stage_run *run);
+/* Where the CA sends the invoice: the policy's address, else the handler's. */
+const char *invoice_email(const struct stage_run *run);
+/* Put a payment order over AMOUNT_FEN (or the credit that pays it) into the conclusion.  False where no payer account
+ * is known: then a task was opened, and the caller concludes with stage_await "payer". */
+bool order_open(struct stage_run *run, int64_t amount_fen);
+/* The order again under a reference of its own: its first transfer came back. */
+void order_reopen(struct stage_run *run);
+bool order_is_linked(const struct stage_run *run);
+/* May money have left for this renewal? */
+bool order_is_paid(const struct stage_run *run);
+
+/* ---- remitting.c ---- */
+
+/* 录入汇款信息: the four fields as the bank wrote them. */
+enum stage_next remit_call(struct stage_run *run);
+/* The CA's id of what is paid: the payment, or the application where the CA has no payments of their own. */
+const char *remit_target(const struct stage_run *run);
+
+enum verdict {
+	VERDICT_VERIFIED,
+	VERDICT_VERIFYING,
+	VERDICT_NOT_ARRIVED,
+	VERDICT_RETURNED,
+	VERDICT_CLOSED,
+	VERDICT_REFUSED
+};
+
+enum verdict remit_verdict(const struct stage_run *run);
+/* Finance's task with both spellings side by side, and the fact that nothing is declared before it is answered. */
+void remit_ask_finance(struct stage_run *run);
+/* Seconds until a transfer that had not arrived is looked for again: within office hours where the CA keeps them. */
+int64_t remit_again_seconds(const struct stage_run *run);
+
+/* ---- seeing.c ---- */
+
+/* Does inventory (an agent's report, or an uploaded certificate) show the new certificates on the token? */
+bool installation_is_seen(const struct stage_run *run);
+/* Move by INSTALL_SEEN, without an agent's order; or the task that says why what was seen is not right. */
+enum stage_next installation_seen(struct stage_run *run);
+/* The checklist of who must learn the new serial, where the policy names sites for this service.  Blocks nothing. */
+void sites_ask(struct stage_run *run);
+/* True now and then while a token waits for its turn: time to ask whether the CA still approves. */
+bool approval_may_be_gone(const struct stage_run *run);
+/* The new certificate must be for the old one's key and subject (by base64 DER), and end later. */
+bool certificate_follows(const char *old_der_b64, const char *new_der_b64, struct fault *fault)
+	MUST_CHECK;
+
+/* ---- turning.c ---- */
+
+/* The stage to take instead of USUAL: a withdrawal asked for, a certificate that was replaced meanwhile, a transfer
+ * that came back; else USUAL. */
+const struct stage *stage_turn(struct stage_run *run, const struct stage *usual);
+/* The CA refuses for the certificate's own sake (revoked, on hold, too early, too late): the renewal stays, says why,
+ * and is looked at again tomorrow.  False for other codes. */
+bool certificate_refused(struct stage_run *run);
+
+/* ---- correcting.c ---- */
+
+/* Put the task that asks for what the CA wants corrected into the conclusion. */
+void correction_ask(struct stage_run *run);
+
+/* ---- refunding.c ---- */
+
+/* Put finance's task about the fee of a renewal that will not be into the conclusion. */
+void refund_ask(struct stage_run *run, const char *why);
+extern const struct stage refunding_stage;
