@@ -51,6 +51,8 @@ STATEMENT_ROUTE(campaign_approve, ROLE_APPROVER, campaign_approve);
 STATEMENT_ROUTE(campaign_run, ROLE_OPERATOR | ROLE_ADMIN, campaign_run);
 STATEMENT_ROUTE(renewals, LOOK, renewal_list);
 STATEMENT_ROUTE(renewal, LOOK, renewal_show);
+STATEMENT_ROUTE(renewal_withdraw, ROLE_OPERATOR | ROLE_ADMIN, renewal_withdraw);
+STATEMENT_ROUTE(renewal_hint, ROLE_OPERATOR | ROLE_HANDLER | ROLE_ADMIN, renewal_hint);
 STATEMENT_ROUTE(sittings, LOOK, sitting_list);
 STATEMENT_ROUTE(prices, LOOK, price_list);
 STATEMENT_ROUTE(price_propose, ROLE_OPERATOR | ROLE_FINANCE | ROLE_ADMIN, price_propose);
@@ -93,6 +95,8 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_POST, "/v1/campaigns/:id/run", SMALL, &campaign_run_route, ask_begin },
 	{ INBOUND_GET,  "/v1/renewals", 0, &renewals_route, ask_begin },
 	{ INBOUND_GET,  "/v1/renewals/:ref", 0, &renewal_route, ask_begin },
+	{ INBOUND_POST, "/v1/renewals/:ref/withdraw", SMALL, &renewal_withdraw_route, ask_begin },
+	{ INBOUND_POST, "/v1/renewals/:ref/hint", SMALL, &renewal_hint_route, ask_begin },
 	{ INBOUND_GET,  "/v1/tasks", 0, &tasks_route, ask_begin },
 	{ INBOUND_GET,  "/v1/tasks/:id", 0, &tasks_route, ask_begin },
 	{ INBOUND_POST, "/v1/tasks/:id/done", FILES, &task_done_route, ask_begin },

@@ -89,6 +89,16 @@ static const struct field renewal_show[] = {
 	{ "ID|SERIAL", "REF", FIELD_PATH, 0, NULL, "the renewal's id or its certificate's serial number" },
 };
 
+static const struct field renewal_withdraw[] = {
+	{ "ID|SERIAL", "REF", FIELD_PATH, 0, NULL, "the renewal's id or its certificate's serial number" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever reads its timeline" },
+};
+
+static const struct field renewal_hint[] = {
+	{ "ID|SERIAL", "REF", FIELD_PATH, 0, NULL, "the renewal's id or its certificate's serial number" },
+	{ "--text", "TEXT", FIELD_BODY, FIELD_REQUIRED, "text", "the CA's SMS (短信); numbers of 4 digits and more are not kept" },
+};
+
 static const struct field task_list[] = {
 	{ "--kind", "KIND", FIELD_QUERY, 0, "kind", "bind, agreement, attachment, intent, insert_token, pin, finance_match, …" },
 	{ "--mine", NULL, FIELD_QUERY_FLAG, 0, "mine", "only those for you, or for whom you stand in" },

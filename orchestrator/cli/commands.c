@@ -74,6 +74,11 @@ static const char transfer_detail[] =
 	"earlier handler's mobile, and which policies name the earlier handler.  The successor needs\n"
 	"a valid 授权委托书 for every legal entity concerned (xuqi token create).";
 
+static const char withdraw_detail[] =
+	"Until the installation begins a renewal can be given up.  The application is withdrawn at the\n"
+	"CA first.  Where money may have left, the renewal waits as 'refunding' until it is back, kept\n"
+	"by the CA for another application, or proven never paid; it is never paid a second time.";
+
 static const char export_detail[] =
 	"Writes one file for the bank with every payment order that is not in a file yet.  Nobody\n"
 	"pays by this: a person uploads the file at the bank.  The same bytes can be had again with\n"
@@ -185,6 +190,22 @@ const struct command commands[] = {
 		.roles = ANYONE,
 		.summary = "one renewal with its timeline and what comes next",
 		FIELDS(renewal_show) },
+	{ .noun = "renewal",
+		.verb = "withdraw",
+		.method = "POST",
+		.path = "/v1/renewals/:id/withdraw",
+		.roles = "operator, admin",
+		.summary = "give a renewal up; the dry run says what is lost",
+		.detail = withdraw_detail,
+		.flags = COMMAND_COMMIT,
+		FIELDS(renewal_withdraw) },
+	{ .noun = "renewal",
+		.verb = "hint",
+		.method = "POST",
+		.path = "/v1/renewals/:id/hint",
+		.roles = "operator, handler, admin",
+		.summary = "pass on an SMS of the CA: it makes xuqi ask, it decides nothing",
+		FIELDS(renewal_hint) },
 	{ .noun = "task",
 		.verb = "list",
 		.method = "GET",
