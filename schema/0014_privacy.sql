@@ -25,10 +25,10 @@ create function masked_at(p_value text, p_column text, p_row text) returns text 
 $$;
 
 -- The id of the key that sealed a value; '' if it stands there in clear.
-create function sealed_key(p_value text) returns text language sql immutable as $$
+create function sealed_key(p_value text) returns text language sql immutable strict as $$
   select case when p_value like 'xqs1:%' then encode(substring(decode(substr(p_value, 6, 16), 'base64') from 5 for 8), 'hex') else '' end
 $$;
-create function sealed_key(p_value bytea) returns text language sql immutable as $$
+create function sealed_key(p_value bytea) returns text language sql immutable strict as $$
   select case when substring(p_value for 4) = '\x58515331' then encode(substring(p_value from 5 for 8), 'hex') else '' end
 $$;
 
@@ -40,30 +40,31 @@ union all select 'people.id_no', id, 'people.id_no/' || login, id_no from people
 union all select 'tasks.secret', id, 'tasks.secret/' || renewal_id || '/' || kind, secret from tasks where secret is not null
 union all select 'task_files.name', id, 'task_files.name/' || task_id || '/' || n, name from task_files where name is not null;
 create view sealed_files as
-select id, 'task_files.content/' || task_id || '/' || n as place, content from task_files where content is not null;
+select id, 'task_files.content/' || task_id || '/' || n as place, content, 'task_files.name/' || task_id || '/' || n as name_place, name
+from task_files where content is not null;
 
--- Put back what was sealed anew, where nobody changed it meanwhile.  A value from before has no mark yet: it gets one.
+-- Put back what was sealed anew, a row with all of its values at once, where nobody changed it meanwhile.  A value from
+-- before has no mark yet: it gets one.
 create function privacy_reseal(p_rows jsonb) returns int language plpgsql as $$
-declare v_count int := 0; v_some int;
+declare v_count int; v_some int;
 begin
-  update people p set mobile = case when x.col = 'people.mobile' then x.new else mobile end,
-    email = case when x.col = 'people.email' then x.new else email end,
-    id_no = case when x.col = 'people.id_no' then x.new else id_no end,
-    mobile_key = case when x.col = 'people.mobile' then x.lookup else mobile_key end,
-    id_no_key = case when x.col = 'people.id_no' then x.lookup else id_no_key end,
-    marks = jsonb_build_object(split_part(x.col, '.', 2), x.mark) || marks
-  from jsonb_to_recordset(p_rows) x(col text, id bigint, old text, new text, lookup text, mark text)
-  where p.id = x.id and x.old = case x.col when 'people.mobile' then mobile when 'people.email' then email when 'people.id_no' then id_no end;
-  get diagnostics v_some = row_count; v_count := v_count + v_some;
+  update people p set mobile = coalesce(x.mobile->>'new', p.mobile), email = coalesce(x.email->>'new', p.email), id_no = coalesce(x.id_no->>'new', p.id_no),
+    mobile_key = coalesce(x.mobile->>'lookup', p.mobile_key), id_no_key = coalesce(x.id_no->>'lookup', p.id_no_key),
+    marks = jsonb_strip_nulls(jsonb_build_object('mobile', x.mobile->'mark', 'email', x.email->'mark', 'id_no', x.id_no->'mark')) || p.marks
+  from (select (r->>'id')::bigint as id,
+      (array_agg(r) filter (where r->>'col' = 'people.mobile'))[1] as mobile,
+      (array_agg(r) filter (where r->>'col' = 'people.email'))[1] as email,
+      (array_agg(r) filter (where r->>'col' = 'people.id_no'))[1] as id_no
+    from jsonb_array_elements(p_rows) r where r->>'col' like 'people.%' group by 1) x
+  where p.id = x.id and coalesce(x.mobile->>'old' = p.mobile, x.mobile is null) and coalesce(x.email->>'old' = p.email, x.email is null)
+    and coalesce(x.id_no->>'old' = p.id_no, x.id_no is null);
+  get diagnostics v_count = row_count;
   update tasks t set secret = x.new from jsonb_to_recordset(p_rows) x(col text, id bigint, old text, new text)
   where x.col = 'tasks.secret' and t.id = x.id and t.secret = x.old;
   get diagnostics v_some = row_count; v_count := v_count + v_some;
-  update task_files f set name = x.new from jsonb_to_recordset(p_rows) x(col text, id bigint, old text, new text)
-  where x.col = 'task_files.name' and f.id = x.id and f.name = x.old;
-  get diagnostics v_some = row_count; v_count := v_count + v_some;
-  update task_files f set content = decode(x.new, 'base64'), size = coalesce(f.size, x.size), mark = coalesce(nullif(f.mark, ''), x.mark)
-  from jsonb_to_recordset(p_rows) x(col text, id bigint, was text, new text, size bigint, mark text)
-  where x.col = 'task_files.content' and f.id = x.id and sealed_key(f.content) = x.was;
+  update task_files f set content = decode(x.new, 'base64'), name = x.name_new, size = coalesce(f.size, x.size), mark = coalesce(nullif(f.mark, ''), x.mark)
+  from jsonb_to_recordset(p_rows) x(col text, id bigint, was text, new text, name_old text, name_new text, size bigint, mark text)
+  where x.col = 'task_files.content' and f.id = x.id and sealed_key(f.content) = x.was and f.name is not distinct from x.name_old;
   get diagnostics v_some = row_count;
   return v_count + v_some;
 end $$;

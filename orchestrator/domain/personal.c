@@ -420,12 +420,17 @@ void personal_seal_tasks(json_t *conclusion, const char *renewal, const struct s
 
 /* ---- sealed anew ---- */
 
+/* What stands at PLACE as OLD, clear or sealed; NULL with the fault. */
+static char *value_at(
+	const char *place, const char *old, const struct seal_keys *keys, struct fault *fault)
+{
+	return seal_is_text(old) ? seal_open_text(keys, place, old, fault) : text_dup(old);
+}
+
 static bool reseal_text(json_t *row, const struct seal_keys *keys, struct fault *fault)
 {
-	const char *place = json_peek_text(row, "place"), *old = json_peek_text(row, "old"),
-		   *column = json_peek_text(row, "col");
-	OWNED char *value =
-		seal_is_text(old) ? seal_open_text(keys, place, old, fault) : text_dup(old);
+	const char *place = json_peek_text(row, "place"), *column = json_peek_text(row, "col");
+	OWNED char *value = value_at(place, json_peek_text(row, "old"), keys, fault);
 	char mark[SEAL_MARK], lookup[SHA256_HEX];
 
 	if (value == NULL)
@@ -442,6 +447,23 @@ static bool reseal_text(json_t *row, const struct seal_keys *keys, struct fault 
 	}
 	json_put_text(row, "new", fresh);
 	json_put_text(row, "mark", mark);
+	return true;
+}
+
+static bool reseal_name(json_t *row, const struct seal_keys *keys, struct fault *fault)
+{
+	const char *old = json_peek_text(row, "name_old"),
+		   *place = json_peek_text(row, "name_place");
+
+	if (old == NULL || place == NULL)
+		return true;
+	OWNED char *name = value_at(place, old, keys, fault);
+
+	if (name == NULL)
+		return false;
+	OWNED char *fresh = seal_text(keys, place, name);
+
+	json_put_text(row, "name_new", fresh);
 	return true;
 }
 
@@ -477,6 +499,7 @@ bool personal_reseal(json_t *row, const struct seal_keys *keys, struct fault *fa
 	if (!json_text(&column, row, "col", fault) || !json_text(&place, row, "place", fault) ||
 		!json_text(&old, row, "old", fault))
 		return false;
-	return strcmp(column, "task_files.content") == 0 ? reseal_file(row, keys, fault)
-							 : reseal_text(row, keys, fault);
+	if (strcmp(column, "task_files.content") != 0)
+		return reseal_text(row, keys, fault);
+	return reseal_name(row, keys, fault) && reseal_file(row, keys, fault);
 }

@@ -53,6 +53,7 @@ json_t *personal_open_file(
 /* Seal the secret (QR text) of each task of CONCLUSION that is opened for RENEWAL. */
 void personal_seal_tasks(json_t *conclusion, const char *renewal, const struct seal_keys *keys);
 
-/* Seal ROW (col, id, place, old: a text, or a file in base64), clear from an older installation or under an
- * older key, anew under the newest: adds `new`, `mark`, and `lookup` or `size`.  False with seal.h's fault. */
+/* Seal ROW (col, id, place, old: a text, or a file in base64 with name_place and name_old), clear from an older
+ * installation or under an older key, anew under the newest: adds `new`, `mark`, and `lookup`, or `size` and
+ * `name_new`.  False with seal.h's fault. */
 bool personal_reseal(json_t *row, const struct seal_keys *keys, struct fault *fault) MUST_CHECK;

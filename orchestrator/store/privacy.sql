@@ -15,16 +15,21 @@ on conflict do nothing returning 1
 insert into privacy_keys (key_id) values ($1) on conflict do nothing
 
 -- name: privacy_stale_texts
--- Texts that are not sealed with key $1; where $2, only those in clear.
+-- Texts that are not sealed with key $1 (where $2, only those in clear), all of a row together.
+with stale as (
+  select *, split_part(col, '.', 1) as tab from sealed_texts
+  where col <> 'task_files.name' and sealed_key(value) <> $1 and (not $2::boolean or sealed_key(value) = '')),
+part as (select distinct tab, id from stale order by tab, id limit 200)
 select coalesce(jsonb_agg(jsonb_build_object('col', col, 'id', id, 'place', place, 'old', value)), '[]')::text
-from (select * from sealed_texts where sealed_key(value) <> $1 and (not $2::boolean or sealed_key(value) = '') limit 500) x
+from stale join part using (tab, id)
 
 -- name: privacy_stale_files
--- The same for files, as many as make 8 MiB, one at least.
+-- The same for files with their names, as many as make 8 MiB, one at least.
 select coalesce(jsonb_agg(jsonb_build_object('col', 'task_files.content', 'id', id, 'place', place, 'was', sealed_key(content),
-  'old', translate(encode(content, 'base64'), E'\n', ''))), '[]')::text
+  'old', translate(encode(content, 'base64'), E'\n', ''), 'name_place', name_place, 'name_old', name)), '[]')::text
 from (select *, sum(length(content)) over (order by id) - length(content) as before from sealed_files
-  where sealed_key(content) <> $1 and (not $2::boolean or sealed_key(content) = '') order by id limit 200) x
+  where (sealed_key(content) <> $1 or sealed_key(name) <> $1)
+    and (not $2::boolean or sealed_key(content) = '' or sealed_key(name) = '') order by id limit 200) x
 where before < 8 * 1024 * 1024
 
 -- name: privacy_reseal
