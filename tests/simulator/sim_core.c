@@ -135,7 +135,6 @@ static bool replay(struct sim_call *call)
 	if (!text_equal(json_peek_text(entry, "fingerprint"), print)) {
 		(void)call_problem(call, SIM_IDEMPOTENCY_KEY_REUSED,
 			"this Idempotency-Key was sent with another method, path or body");
-		ledger_refuse(call, sim_code_word(call->code));
 		return true;
 	}
 	call_reply(call, (int)json_peek_number(entry, "status", 0),
@@ -214,25 +213,30 @@ static bool is_refused(struct sim_call *call)
 	return false;
 }
 
-static void run(struct sim_call *call, const struct route *route)
+static void handle(struct sim_call *call, const struct route *route)
 {
 	bool post = text_equal(call->request->method, "POST");
 
-	call->operation = route->pattern;
-	call->about = about(call);
-	if (!text_equal(call->request->method, "GET"))
-		ledger_attempt(call);
 	if (is_refused(call) || (post && !key_is_good(call)))
 		return;
 	forget_old_keys(call);
-	if (post && replay(call))
-		return;
-	if (!read_body(call, route->body))
+	if ((post && replay(call)) || !read_body(call, route->body))
 		return;
 	route->handle(call);
 	if (call->effect && post)
 		remember(call);
-	if (!text_equal(call->request->method, "GET") && call->status >= 400)
+}
+
+static void run(struct sim_call *call, const struct route *route)
+{
+	bool reads = text_equal(call->request->method, "GET");
+
+	call->operation = route->pattern;
+	call->about = about(call);
+	if (!reads)
+		ledger_attempt(call);
+	handle(call, route);
+	if (!reads && call->status >= 400 && !call->replayed)
 		ledger_refuse(call, sim_code_word(call->code));
 }
 

@@ -2,7 +2,7 @@
 /* The ledger: every executed effect, every refused attempt and how often each operation was asked for,
  * the oracle of the kill tests.  A replay under an Idempotency-Key is neither executed nor refused: it
  * is counted apart. */
-#include <stdio.h>
+#include <assert.h>
 
 #include "common/text.h"
 #include "tests/simulator/sim_inside.h"
@@ -30,6 +30,7 @@ void ledger_add(struct sim *sim, const char *name, json_t *item)
 {
 	json_t *list = ledger_list(sim, name);
 
+	assert(item != NULL);
 	if (json_array_size(list) < ITEMS_MAX)
 		json_array_append(list, item);
 	json_decref(item);

@@ -258,9 +258,9 @@ static void note_declaration(
 {
 	if (json_object_get(payment, "remittance") == NULL)
 		ledger_add(call->sim, "declared",
-			json_pack("{s:s, s:s, s:s}", "payment", json_peek_text(payment, "id"),
+			json_pack("{s:s, s:s, s:s?}", "payment", json_peek_text(payment, "id"),
 				"certificate", call->certificate, "client_ref", call->client_ref));
-	if (verdict->code != NULL)
+	if (verdict->code != NULL && !call->person) /* a person's page counts its refusal itself */
 		ledger_refuse(call, verdict->code);
 }
 

@@ -94,4 +94,61 @@ static inline void assert_problem(const struct sim_client *client, int status, c
 	assert_true(client->is_signed);
 }
 
+/* Walk the world's certificate to STEP. */
+static inline void world_walk(struct world *world, enum sim_walk step)
+{
+	if (!sim_client_walk(&world->client, &world->journey, step))
+		fail_msg("the walk ends with %d %s", world->client.answer.status,
+			sim_client_text(&world->client, "detail"));
+}
+
+/* METHOD on PART of the world's application, with BODY (taken); the status. */
+static inline int world_on(struct world *world, const char *method, const char *part, json_t *body)
+{
+	OWNED char *target = text_dupf("/v1/applications/%s%s%s", world->journey.application,
+		*part == '\0' ? "" : "/", part);
+
+	return sim_client_call(&world->client, method, target, body);
+}
+
+/* The state of the world's application. */
+static inline const char *world_state(struct world *world)
+{
+	assert_int_equal(world_on(world, "GET", "", NULL), 200);
+	return sim_client_text(&world->client, "state");
+}
+
+/* The first item of TABLE whose KEY is VALUE; fails where there is none. */
+static inline json_t *world_find(
+	const struct world *world, const char *table, const char *key, const char *value)
+{
+	json_t *found = sim_find_by(world->client.sim, table, key, value);
+
+	assert_non_null(found);
+	return found;
+}
+
+/* Another certificate that ends in twenty days; its journey. */
+static inline struct sim_journey world_second(struct world *world)
+{
+	struct sim_journey journey = { 0 };
+
+	assert_int_equal(sim_client_enrol(&world->client, journey.certificate, world_public_pem,
+				 "both", world->client.now + 20 * CLOCK_DAY),
+		201);
+	return journey;
+}
+
+/* The serial number of the certificate ID, as a rule's value (own reference). */
+static inline json_t *world_serial(const struct world *world, const char *id)
+{
+	return json_incref(
+		json_object_get(sim_find(world->client.sim, "certificates", id), "serial"));
+}
+
+static inline void world_knob(struct world *world, const char *name, json_t *value)
+{
+	assert_int_equal(sim_client_knob(&world->client, name, value), 200);
+}
+
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
