@@ -22,6 +22,7 @@ enum field_kind {
 	FIELD_LIST,
 	FIELD_TERMS,
 	FIELD_KEY,
+	FIELD_PAYMENT,
 	FIELD_SECTION
 };
 
@@ -86,6 +87,13 @@ static const struct field root_fields[] = {
 	{ "privacy", FIELD_SECTION, 0, 0, 0, &privacy_table, false, "a mapping" },
 	{ "concurrency", FIELD_NUMBER, AT(concurrency), 1, 1000, NULL, false,
 		"a number from 1 to 1000" },
+	{ "payment", FIELD_PAYMENT, AT(payment), 0, 0, NULL, false, "bank_transfer or wechat_pay" },
+	{ "review_working_days", FIELD_NUMBER, AT(review_working_days), 1, 60, NULL, false,
+		"a number of working days from 1 to 60" },
+	{ "invoice_working_days", FIELD_NUMBER, AT(invoice_working_days), 1, 60, NULL, false,
+		"a number of working days from 1 to 60" },
+	{ "sites", FIELD_LIST, AT(sites), 0, 0, NULL, false,
+		"a list of SERVICE=SITE, with * for every service" },
 };
 static const struct field_table root_table = { "the policy", root_fields, COUNT_OF(root_fields) };
 
@@ -121,6 +129,7 @@ void policy_free(struct policy *policy)
 		return;
 	free_list(&policy->units);
 	free_list(&policy->services);
+	free_list(&policy->sites);
 	free(policy->name);
 	free(policy->ca);
 	free(policy->payer_account);
@@ -319,6 +328,27 @@ static bool read_key_policy(
 	return true;
 }
 
+const char *policy_payment_word(enum policy_payment payment)
+{
+	static const char *const words[] = { "bank_transfer", "wechat_pay" };
+
+	return words[payment];
+}
+
+static bool read_payment(
+	const struct reader *reader, const struct field *field, const struct yaml_node *node)
+{
+	const char *wechat = policy_payment_word(POLICY_WECHAT_PAY);
+
+	if (node->kind != YAML_SCALAR ||
+		(!text_equal(node->text, policy_payment_word(POLICY_BANK_TRANSFER)) &&
+			!text_equal(node->text, wechat)))
+		return refuse_value(reader, field, node);
+	reader->policy->payment =
+		text_equal(node->text, wechat) ? POLICY_WECHAT_PAY : POLICY_BANK_TRANSFER;
+	return true;
+}
+
 static bool read_section(const struct reader *reader, const struct field_table *table,
 	const struct yaml_node *mapping);
 
@@ -338,6 +368,8 @@ static bool read_field(
 		return read_terms(reader, field, node);
 	case FIELD_KEY:
 		return read_key_policy(reader, field, node);
+	case FIELD_PAYMENT:
+		return read_payment(reader, field, node);
 	case FIELD_SECTION:
 		if (node->kind != YAML_MAPPING)
 			return refuse_value(reader, field, node);
@@ -407,6 +439,10 @@ static void seal(struct policy *policy)
 	json_put_text(json, "handler", policy->handler);
 	json_put_text(json, "minimum_client_version", policy->minimum_client_version);
 	json_put_number(json, "concurrency", policy->concurrency);
+	json_put_text(json, "payment", policy_payment_word(policy->payment));
+	json_put_number(json, "review_working_days", policy->review_working_days);
+	json_put_number(json, "invoice_working_days", policy->invoice_working_days);
+	json_object_set_new(json, "sites", list_json(&policy->sites));
 	json_put_number(json, "privacy_keep_days", policy->privacy_keep_days);
 	policy->canonical = json_write_canonical(json);
 	sha256_hex(policy->sha256, policy->canonical, strlen(policy->canonical));
@@ -421,6 +457,8 @@ struct policy *policy_read(const char *name, const char *bytes, size_t len, stru
 	policy->ca = text_dup("gateway");
 	policy->slack_days = 14;
 	policy->concurrency = 4;
+	policy->review_working_days = 5;
+	policy->invoice_working_days = 5;
 	policy->privacy_keep_days = POLICY_KEEP_DAYS;
 	policy->minimum_client_version = text_dup("4.7.6"); /* guide chapter 1 */
 	if (len > POLICY_BYTES_MAX) {

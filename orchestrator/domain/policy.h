@@ -22,6 +22,9 @@ enum {
 /* What becomes of the key: certified again under the same key, or a new pair.  xuqi installs reuse. */
 enum policy_key { POLICY_KEY_REUSE };
 
+/* 银行转账核验 or 微信支付. */
+enum policy_payment { POLICY_BANK_TRANSFER, POLICY_WECHAT_PAY };
+
 struct policy_list {
 	char **words; /* sorted, each once */
 	size_t count;
@@ -44,7 +47,11 @@ struct policy {
 	char *invoice_email;
 	char *handler; /* login name; NULL: the one recorded with the certificate (经办人) */
 	char *minimum_client_version;
-	int64_t concurrency;       /* renewals under way at once */
+	int64_t concurrency; /* renewals under way at once */
+	enum policy_payment payment;
+	int64_t review_working_days; /* silent for longer: somebody asks the CA (审核) */
+	int64_t invoice_working_days; /* none after so many: asked for again, then fetched by a person */
+	struct policy_list sites;  /* `SERVICE=SITE` or `*=SITE`: who must learn the new serial */
 	int64_t privacy_keep_days; /* personal data is erased so many days after the renewal's end */
 	char *canonical;           /* the effective policy as JSON, keys sorted */
 	char sha256[SHA256_HEX];   /* of canonical: comments and layout do not count */
@@ -56,6 +63,7 @@ struct policy *policy_read(const char *name, const char *bytes, size_t len, stru
 void policy_free(struct policy *policy);
 
 const char *policy_key_word(enum policy_key key);
+const char *policy_payment_word(enum policy_payment payment);
 /* Whether LIST names WORD, or is empty. */
 bool policy_list_admits(const struct policy_list *list, const char *word);
 

@@ -63,6 +63,27 @@ static void every_field_arrives(void **state)
 	assert_null(policy->handler);
 }
 
+static void ways_of_paying_and_what_follows_an_installation_are_policy(void **state)
+{
+	static const char least[] =
+		"name: a\nselect: {expires_within_days: 30}\nterms: [1]\nprice_cap_fen: 1\ninvoice_email: a@b\n";
+	OWNED char *text = text_dupf(
+		"%spayment: wechat_pay\nreview_working_days: 3\ninvoice_working_days: 7\nsites: [\"*=内网\", \"采购=网\"]\n",
+		least);
+	CLEANUP(policy_freep) struct policy *policy = a_policy(text);
+	CLEANUP(policy_freep) struct policy *silent = a_policy(least);
+
+	(void)state;
+	assert_int_equal(policy->payment, POLICY_WECHAT_PAY);
+	assert_int_equal(policy->review_working_days, 3);
+	assert_int_equal(policy->invoice_working_days, 7);
+	assert_int_equal(policy->sites.count, 2);
+	assert_non_null(strstr(policy->canonical, "\"payment\":\"wechat_pay\""));
+	assert_int_equal(silent->payment, POLICY_BANK_TRANSFER);
+	assert_int_equal(silent->review_working_days, 5);
+	assert_string_not_equal(policy->sha256, silent->sha256);
+}
+
 static void the_days_that_personal_data_is_kept_are_approved_too(void **state)
 {
 	static const char least[] =
@@ -200,6 +221,7 @@ static void a_list_has_an_end(void **state)
 int main(void)
 {
 	static struct CMUnitTest tests[CASE_ROWS_MAX + 8] = {
+		cmocka_unit_test(ways_of_paying_and_what_follows_an_installation_are_policy),
 		cmocka_unit_test(every_field_arrives),
 		cmocka_unit_test(the_days_that_personal_data_is_kept_are_approved_too),
 		cmocka_unit_test(what_is_not_written_has_its_default),
