@@ -213,12 +213,12 @@ struct sim_hooks *sim_hooks_new(const struct sim_http_options *options)
 
 void sim_hooks_free(struct sim_hooks *hooks)
 {
-	struct post *post;
-
 	if (hooks == NULL)
 		return;
-	while ((post = LIST_FIRST(&hooks->posts)) != NULL)
+	for (struct post *post = LIST_FIRST(&hooks->posts), *next; post != NULL; post = next) {
+		next = LIST_NEXT(post, next);
 		post_free(post);
+	}
 	event_free(hooks->timer);
 	SSL_CTX_free(hooks->tls);
 	free(hooks);

@@ -34,10 +34,9 @@ static void invoice_number(struct sim *sim, char out[NUMBER_TEXT], const struct 
 		sim_random(sim, UINT64_C(10000000000000000)));
 }
 
-/* {format, sha256, data_b64} of LEN bytes (taken). */
-static json_t *document(const char *format, char *bytes, size_t len)
+/* {format, sha256, data_b64} of LEN bytes. */
+static json_t *document(const char *format, const char *bytes, size_t len)
 {
-	OWNED char *owned = bytes;
 	OWNED char *base64 = base64_encode(bytes, len);
 	char digest[SHA256_HEX];
 
@@ -50,13 +49,14 @@ static json_t *documents(const struct invoice *invoice, bool disagree)
 {
 	struct invoice other = *invoice;
 	json_t *list = json_array();
-	size_t len;
-	char *bytes = invoice_xml(invoice, &len);
+	size_t xml_len, pdf_len;
+	OWNED char *xml = invoice_xml(invoice, &xml_len);
+	OWNED char *pdf = NULL;
 
-	json_array_append_new(list, document("xml", bytes, len));
 	other.total_fen += disagree ? 100 : 0;
-	bytes = invoice_pdf(&other, &len);
-	json_array_append_new(list, document("pdf", bytes, len));
+	pdf = invoice_pdf(&other, &pdf_len);
+	json_array_append_new(list, document("xml", xml, xml_len));
+	json_array_append_new(list, document("pdf", pdf, pdf_len));
 	return list;
 }
 
