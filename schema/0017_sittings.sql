@@ -55,7 +55,7 @@ end $$;
 -- The kinds of cards that one person works off at the phone or the client: order, and minutes as they usually take.
 create table sitting_kinds (kind text primary key, rank int not null, minutes int not null);
 insert into sitting_kinds values ('bind', 1, 3), ('agreement', 2, 2), ('attachment', 3, 3), ('intent', 4, 1), ('apply', 5, 5), ('remit', 6, 2),
-  ('correct_at_ca', 7, 5), ('review', 8, 1), ('withdraw_at_ca', 9, 2), ('install_by_person', 10, 4), ('invoice_file', 11, 2), ('refund_of_ca', 12, 2);
+  ('correction', 7, 5), ('review', 8, 1), ('withdraw_at_ca', 9, 2), ('install_by_person', 10, 4), ('invoice_file', 11, 2), ('refund_of_ca', 12, 2);
 
 -- Open cards with whose they are and where, packed into sittings of about thirty minutes: bindings first (a QR lives
 -- thirty minutes, and one at a time), what expires first before the rest.

@@ -8,33 +8,35 @@
 
 /* ---- 审核 ---- */
 
-static const char *const review_words[][2] = {
-	{ "approved", "approved" },
-	{ "correction", "correction_required" },
-	{ "rejected", "rejected" },
-};
-
-/* When the last correction ended, by whichever card: it makes an earlier result old. */
-static const char *corrected_at(const struct desk *desk)
+/* What the review named, with where it is put right; until the end of the day. */
+static json_t *correction_of(const struct desk *desk, const json_t *answer)
 {
-	const char *task = desk_closed_at(desk, "correction"),
-		   *card = desk_closed_at(desk, correct_card.kind);
+	const char *reasons = json_peek_text(answer, "reasons"),
+		   *day = json_peek_text(answer, "fix_by");
+	OWNED char *until = day != NULL ? text_dupf("%sT23:59:59+08:00", day) : NULL;
+	OWNED char *text = text_dupf(
+		"%s；在“网证通 CA”微信服务号中打开该申请，只更正所指内容，重新提交后以 corrected=yes 完成本任务",
+		reasons);
 
-	return strcmp(task, card) > 0 ? task : card;
+	return json_pack("{s:s?, s:s, s:[{s:s, s:s}], s:s?}", "id", desk->call->id, "state",
+		"correction_required", "reasons", "path", "", "text", text, "fix_by", until);
 }
 
 /* A card per round of the review. */
 static void read_review(struct desk *desk)
 {
-	const json_t *answer = desk_decided(desk, &review_card, corrected_at(desk), "not_yet");
+	const json_t *answer =
+		desk_decided(desk, &review_card, desk_closed_at(desk, "correction"), "not_yet");
 
-	for (size_t i = 0; answer != NULL && i < COUNT_OF(review_words); i++)
-		if (answer_is(answer, review_words[i][0]))
-			desk_done(desk,
-				json_pack("{s:s?, s:s, s:s?, s:s?}", "id", desk->call->id, "state",
-					review_words[i][1], "reasons",
-					json_peek_text(answer, "reasons"), "fix_by",
-					json_peek_text(answer, "fix_by")));
+	if (answer == NULL)
+		return;
+	if (answer_is(answer, "correction"))
+		desk_done(desk, correction_of(desk, answer));
+	else
+		desk_done(desk,
+			json_pack("{s:s?, s:s, s:{s:s?}}", "id", desk->call->id, "state",
+				answer_result(answer), "rejected", "text",
+				json_peek_text(answer, "reasons")));
 }
 
 /* Where a renewal stands says what the CA's page would; only the review has to be looked up. */
@@ -64,8 +66,8 @@ void manual_read_status(struct desk *desk)
 	else if (text_equal(state, "correction"))
 		desk_done(desk,
 			json_pack("{s:s?, s:s}", "id", desk->call->id, "state",
-				strcmp(corrected_at(desk), desk_closed_at(desk, review_card.kind)) >
-						0
+				strcmp(desk_closed_at(desk, "correction"),
+					desk_closed_at(desk, review_card.kind)) > 0
 					? "in_review"
 					: "correction_required"));
 	else
@@ -74,11 +76,10 @@ void manual_read_status(struct desk *desk)
 				standing(desk, state)));
 }
 
+/* The handler corrected and submitted again at the CA's page, and finished the task that said so. */
 void manual_read_resubmit(struct desk *desk)
 {
-	if (desk_answered(desk, &correct_card, desk->call->ref) != NULL)
-		desk_done(
-			desk, json_pack("{s:s?, s:s}", "id", desk->call->id, "state", "in_review"));
+	desk_done(desk, json_pack("{s:s?, s:s}", "id", desk->call->id, "state", "in_review"));
 }
 
 /* ---- 撤回, 证书更新, 发票 ---- */
@@ -131,6 +132,7 @@ static json_t *documents_of(const struct desk *desk)
 void manual_read_invoice(struct desk *desk)
 {
 	const json_t *answer = desk_answered(desk, &invoice_card, desk_closed_at(desk, "invoice"));
+	const char *email = desk_text(desk, "campaign.policy.invoice_email");
 	int64_t fen = -1;
 
 	if (answer == NULL)
@@ -141,8 +143,8 @@ void manual_read_invoice(struct desk *desk)
 			"number", json_peek_text(answer, "number"), "total_fen", (json_int_t)fen,
 			"buyer", "name", json_peek_text(answer, "invoice_buyer"), "tax_id",
 			json_peek_text(answer, "invoice_tax_id"), "seller", "name",
-			desk->payee_name, "email", desk_text(desk, "campaign.policy.invoice_email"),
-			"documents", documents_of(desk)));
+			desk->payee_name, "email", email != NULL ? email : "", "documents",
+			documents_of(desk)));
 }
 
 /* ---- 退款 ---- */

@@ -5,40 +5,72 @@
 
 #include "common/digest.h"
 #include "common/text.h"
+#include "common/version.h"
 #include "orchestrator/connectors/manual_inside.h"
 
 /* ---- 绑定 ---- */
 
-static const struct refusal bind_refusals[] = {
-	{ "absent", "CERT_ABSENT", "differences" },
-	{ "ambiguous", "CERT_AMBIGUOUS", "differences" },
-};
+/* The confirm page shows no serial; where its lines agree, the person says so. */
+static json_t *wanted(const struct desk *desk)
+{
+	const char *serial = desk_text(desk, "certificates.0.serial");
+
+	return json_pack("{s:s?, s:s?, s:s?}", "id", serial, "serial", serial, "issuer_sha256",
+		desk_text(desk, "certificates.0.issuer_sha256"));
+}
+
+/* What the page listed: the wanted certificate, several that could be it, or another one in the person's words. */
+static json_t *listed(const struct desk *desk, const json_t *answer)
+{
+	json_t *list = json_array();
+
+	if (answer_is(answer, "absent"))
+		(void)json_array_append_new(
+			list, json_pack("{s:s?}", "holder", json_peek_text(answer, "differences")));
+	else if (answer != NULL)
+		(void)json_array_append_new(list, wanted(desk));
+	if (answer_is(answer, "ambiguous"))
+		(void)json_array_append_new(list, wanted(desk));
+	return list;
+}
 
 static json_t *binding_is(const struct desk *desk, const json_t *answer)
 {
-	const char *serial = desk_text(desk, "certificates.0.serial");
-	bool bound = answer_is(answer, "confirmed") || answer_is(answer, "counter");
-	json_t *binding = json_pack("{s:s?, s:s, s:s?, s:[]}", "id",
+	bool over =
+		answer == NULL || answer_is(answer, "expired") || answer_is(answer, "cancelled");
+
+	return json_pack("{s:s?, s:s, s:s?, s:s?, s:s?, s:o}", "id",
 		json_peek_text(json_object_get(desk_task(desk, &bind_card), "values"), "ref"),
 		"state",
-		bound                    ? "confirmed"
-			: answer == NULL ? "expired"
-					 : answer_result(answer),
-		"wechat", json_peek_text(answer, "wechat"), "certificates");
+		answer == NULL ? "expired"
+			: over ? answer_result(answer)
+			       : "confirmed",
+		"wechat", json_peek_text(answer, "wechat"), "client_version",
+		json_peek_text(answer, "client_version"), "differences",
+		json_peek_text(answer, "differences"), "certificates",
+		over ? json_array() : listed(desk, answer));
+}
 
-	if (bound) /* the confirm page shows no serial: the person has compared its lines */
-		(void)json_array_append_new(json_object_get(binding, "certificates"),
-			json_pack("{s:s?, s:s?, s:s?}", "id", serial, "serial", serial,
-				"issuer_sha256", desk_text(desk, "certificates.0.issuer_sha256")));
-	return binding;
+/* Guide chapter 1: below the minimum nothing is applied for. */
+static bool client_is_old(const struct desk *desk, const json_t *answer)
+{
+	const char *has = json_peek_text(answer, "client_version"),
+		   *needs = desk_text(desk, "campaign.policy.minimum_client_version");
+	int order;
+
+	return has != NULL && needs != NULL && (!version_compare(&order, has, needs) || order < 0);
 }
 
 void manual_read_bind(struct desk *desk)
 {
 	const json_t *answer = desk_answered(desk, &bind_card, desk->call->ref);
 
-	if (answer != NULL &&
-		!desk_refused_by(desk, answer, bind_refusals, COUNT_OF(bind_refusals)))
+	if (answer == NULL)
+		return;
+	if (client_is_old(desk, answer))
+		desk_refuse_effect(desk, "CLIENT_OLD",
+			"the client (主程序版本号) is older than the policy allows: install the new one, then bind again");
+	else
 		desk_done(desk, binding_is(desk, answer));
 }
 

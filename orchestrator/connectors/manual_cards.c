@@ -8,7 +8,8 @@
 	{ "holder", "证书用户", "set.holder", FORM_TEXT }, \
 	{ "service", "服务名称", "set.service", FORM_TEXT }, \
 	{ "media_no", "介质编号", "set.media_no", FORM_MISSING }, \
-	{ "not_after", "证书有效期至", "set.not_after", FORM_TIME }
+	{ "not_after", "证书有效期至", "set.not_after", FORM_TIME }, \
+	{ "serial", "证书序列号", "certificates.0.serial", FORM_TEXT }
 #define REMITTANCE \
 	{ "payer_account", "付款账号", "order.line.payer_account", FORM_TEXT }, \
 	{ "payer_name", "付款账号名称", "order.line.payer_name", FORM_TEXT }, \
@@ -46,6 +47,7 @@ const struct manual_card bind_card = {
 	.asks = {
 		{ "result", "结果", "confirmed|counter|absent|ambiguous|expired|cancelled|not_done", NULL, NULL },
 		{ "wechat", "绑定的微信（昵称或微信号）", NULL, "confirmed|counter", NULL },
+		{ "client_version", "主程序版本号", NULL, "confirmed|counter", NULL },
 		{ "differences", "确认页显示的内容（与上列的差异）", NULL, "absent|ambiguous", NULL } },
 };
 
@@ -119,20 +121,6 @@ const struct manual_card review_card = {
 		{ "result", "审核结果", "approved|correction|rejected|not_yet", NULL, NULL },
 		{ "reasons", "原因（照抄）", NULL, "correction|rejected", NULL },
 		{ "fix_by", "更正截止日期", NULL, "correction", "date" } },
-};
-
-const struct manual_card correct_card = {
-	.kind = "correct_at_ca", .role = "handler", .title = "更正: correct the application at the CA and submit it again",
-	.steps =
-		"1. 在手机打开“网证通 CA”微信服务号，打开 application 所示的申请。\n"
-		"2. 只更正审核所指出的内容（见 reasons），其余不动；已付款项保留，不得再次汇款，不得另行申请。\n"
-		"3. 于 fix_by 之前重新提交: resubmitted。",
-	.english = "Open the same application, correct only what the review names, submit it again before the date. Never apply or pay again.",
-	.if_ignored = "The application lapses; its fee is paid.",
-	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE,
-		{ "reasons", "审核意见", "tasks.review.answer.reasons", FORM_TEXT },
-		{ "fix_by", "更正截止日期", "tasks.review.answer.fix_by", FORM_TEXT } },
-	.asks = { { "result", "结果", "resubmitted|not_done", NULL, NULL } },
 };
 
 const struct manual_card install_card = {

@@ -40,8 +40,8 @@ struct manual_card {
 	struct card_ask asks[CARD_ASKS_MAX];
 };
 
-extern const struct manual_card bind_card, apply_card, remit_card, review_card, correct_card,
-	install_card, invoice_card, withdraw_card, refund_card;
+extern const struct manual_card bind_card, apply_card, remit_card, review_card, install_card,
+	invoice_card, withdraw_card, refund_card;
 
 /* One call at the desk. */
 struct desk {

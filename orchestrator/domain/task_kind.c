@@ -52,7 +52,6 @@ const struct task_kind task_kinds[] = {
 	{ "apply", "handler", 1, 1, "operator", "证书续期: apply and enter the remittance, in one sitting", "The fee is transferred, but nothing is applied for; the certificate may expire." },
 	{ "remit", "handler", 1, 1, "operator", "汇款信息: enter the remittance of an application again", "The fee is transferred, but the CA does not know whose it is." },
 	{ "review", "handler", 5, 1, "operator", "审核通知: give back the result of the review", "Nobody knows whether the CA has approved; the certificate may expire although it is paid for." },
-	{ "correct_at_ca", "handler", 2, 1, "operator", "更正: correct the application at the CA and submit it again", "The application lapses; its fee is paid." },
 	{ "install_by_person", "operator", 2, 1, "admin", "安装证书: install the new certificate in the CA's client", "The new certificate is approved and paid for, but not on its U-KEY." },
 	{ "invoice_file", "handler", 5, 5, "finance", "发票获取: give back the invoice", "The renewal is installed and paid for, but not done: its invoice is missing." },
 	{ "withdraw_at_ca", "handler", 2, 1, "operator", "撤回: withdraw an application at the CA", "The application stays open at the CA." },

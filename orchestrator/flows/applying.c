@@ -105,6 +105,12 @@ static const json_t *answer_for_this(const struct stage_run *run, const char *ki
 		: NULL;
 }
 
+/* What the handler does at the CA's own pages is read from there: no task of ours asks for it again. */
+static bool is_asked_here(const struct stage_run *run, enum connector_op op)
+{
+	return connector_op(run->connector, op)->effect;
+}
+
 /* ---- drafting: agreement, then term ---- */
 
 static enum stage_next ask_for_agreement(struct stage_run *run)
@@ -156,8 +162,9 @@ static enum stage_next agree(struct stage_run *run)
 				run, "agreement"); /* the CA told us first, its meta follows */
 		return agreement_changed(run, stage_at(run, "ca.agreement"));
 	}
-	if (answered_yes(answer_for_this(run, "agreement"), "accept", "yes") &&
-		text_equal(stage_text(run, "tasks.agreement.values.sha256"), approved))
+	if (!is_asked_here(run, CONNECTOR_AGREE) ||
+		(answered_yes(answer_for_this(run, "agreement"), "accept", "yes") &&
+			text_equal(stage_text(run, "tasks.agreement.values.sha256"), approved)))
 		return call_agree(run);
 	return ask_for_agreement(run);
 }
@@ -303,6 +310,11 @@ static enum stage_next attaching_decide(struct stage_run *run)
 
 	if (has_crossed(run))
 		return call_withdraw(run);
+	if (!is_asked_here(run, CONNECTOR_ATTACH))
+		return done > 0 ? stage_move(run, ON_INTENT_NEEDED,
+					  "the attachments were given at the CA's own page")
+				: stage_call(run, CONNECTOR_ATTACH,
+					  stage_text(run, "facts.application_id"), NULL);
 	if (stage_answer(run, "attachment") == NULL)
 		return ask_for_attachment(run, NULL);
 	if (run->files == NULL) {
@@ -389,7 +401,8 @@ static enum stage_next intent_decide(struct stage_run *run)
 		return stage_call(run, CONNECTOR_SUBMIT, application,
 			json_pack("{s:I}", "price_fen",
 				(json_int_t)stage_number(run, "quoted_fen", 0)));
-	if (!answered_yes(answer_for_this(run, "intent"), "statement", "agree"))
+	if (is_asked_here(run, CONNECTOR_INTENT) &&
+		!answered_yes(answer_for_this(run, "intent"), "statement", "agree"))
 		return ask_for_intent(run, NULL);
 	return call_intent(run);
 }
@@ -437,6 +450,9 @@ static enum stage_next intent_settle(struct stage_run *run)
 	stage_fact_text(
 		run, "quote_expires_at", json_peek_text(run->outcome.data, "quote_expires_at"));
 	stage_fact(run, "submitted", json_true());
+	if (json_peek_text(run->outcome.data, "quote_expires_at") == NULL)
+		return stage_move(
+			run, ON_APPLICATION_SUBMITTED, "submitted at the price that was paid");
 	return stage_move(run, ON_APPLICATION_SUBMITTED, "submitted; the price is held until %s",
 		json_peek_text(run->outcome.data, "quote_expires_at"));
 }

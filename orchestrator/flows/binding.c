@@ -15,7 +15,18 @@ static bool client_is_new_enough(const struct stage_run *run)
 	const char *needs = stage_text(run, "campaign.policy.minimum_client_version");
 	int order;
 
+	if (has == NULL) /* no agent: what the person read (主程序版本号) */
+		has = stage_text(run, "facts.client_version");
+
 	return has != NULL && needs != NULL && version_compare(&order, has, needs) && order >= 0;
+}
+
+/* Where no agent sees the workstation, the person who binds there reads the version off and gives it back. */
+static bool a_person_will_look(const struct stage_run *run)
+{
+	return stage_can(run, CAN_PERSON_INSTALLS) &&
+		stage_text(run, "token.workstation") == NULL &&
+		stage_text(run, "facts.client_version") == NULL;
 }
 
 static enum stage_next wait_for_client(struct stage_run *run)
@@ -69,14 +80,15 @@ static enum stage_next bound_already(struct stage_run *run)
 static enum stage_next binding_decide(struct stage_run *run)
 {
 	const char *binding = stage_text(run, "facts.binding_id");
+	bool looks = a_person_will_look(run);
 
-	if (!client_is_new_enough(run))
+	if (!looks && !client_is_new_enough(run))
 		return wait_for_client(run);
 	if (stage_text(run, "handler.id") == NULL)
 		return wait_for_handler(run);
 	stage_close_task(run, "client_version");
 	stage_close_task(run, "handler");
-	if (stage_text(run, "binding.certificate_id") != NULL)
+	if (!looks && stage_text(run, "binding.certificate_id") != NULL)
 		return bound_already(run);
 	if (text_equal(stage_text(run, "tasks.bind_differs.state"), "open"))
 		return stage_await(run, "binding_differs");
@@ -214,6 +226,9 @@ static enum stage_next binding_is_confirmed(struct stage_run *run)
 	}
 	stage_put(run, "bound", json_incref(json_object_get(run->outcome.data, "certificates")));
 	stage_fact_text(run, "certificate_id", json_peek_text(certificate, "id"));
+	if (json_peek_text(run->outcome.data, "client_version") != NULL)
+		stage_fact_text(
+			run, "client_version", json_peek_text(run->outcome.data, "client_version"));
 	stage_close_task(run, "bind");
 	stage_close_task(run, "bind_again");
 	return stage_move(

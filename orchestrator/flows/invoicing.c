@@ -13,7 +13,12 @@ enum { INVOICE_DAYS = 5 }; /* working days, where the policy says nothing */
 
 static enum stage_next fetch(struct stage_run *run)
 {
-	return stage_call(run, CONNECTOR_INVOICE, stage_text(run, "facts.application_id"), NULL);
+	if (stage_answer(run, "invoice_file") != NULL && run->files == NULL) {
+		run->want = "invoice_file"; /* where a person gives it back, with its file */
+		return STAGE_FILES;
+	}
+	return stage_call(run, CONNECTOR_INVOICE, stage_text(run, "facts.application_id"),
+		json_pack("{s:O*}", "files", run->files));
 }
 
 /* The sentence that says what differs, on the heap, or NULL. */

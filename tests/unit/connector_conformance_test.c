@@ -151,8 +151,9 @@ static const struct {
 	enum connector_op op;
 	const char *kind, *yes, *no; /* NULL: a person cannot refuse it */
 } papers[] = {
-	{ CONNECTOR_BIND, "bind", "{\"result\":\"confirmed\",\"wechat\":\"li\"}",
-		"{\"result\":\"absent\",\"differences\":\"another holder\"}" },
+	{ CONNECTOR_BIND, "bind",
+		"{\"result\":\"confirmed\",\"wechat\":\"li\",\"client_version\":\"4.7.10\"}",
+		"{\"result\":\"confirmed\",\"wechat\":\"li\",\"client_version\":\"4.7.5\"}" },
 	{ CONNECTOR_OPEN, "apply",
 		"{\"result\":\"submitted\",\"application\":\"A1\",\"shown_price\":\"200.00\",\"shown_agreement\":\"1\",\"statement\":\"agree\"}",
 		"{\"result\":\"kind_mismatch\"}" },
@@ -162,7 +163,6 @@ static const struct {
 		"{\"result\":\"price_differs\",\"shown_price\":\"220.00\"}" },
 	{ CONNECTOR_REMIT, "remit", "{\"result\":\"verified\"}", NULL },
 	{ CONNECTOR_STATUS, "review", "{\"result\":\"approved\"}", NULL },
-	{ CONNECTOR_RESUBMIT, "correct_at_ca", "{\"result\":\"resubmitted\"}", NULL },
 	{ CONNECTOR_REFUND, "refund_of_ca",
 		"{\"result\":\"refunded\",\"refunded\":\"200.00\",\"refunded_on\":\"2026-12-01\"}",
 		NULL },
@@ -180,11 +180,12 @@ static const char sat_down[] =
 static json_t *document(void)
 {
 	return json_pack(
-		"{s:s, s:s, s:i, s:{s:i}, s:{s:{s:s}}, s:{s:s, s:s}, s:{s:s, s:s, s:s}, s:[{s:s, s:s}], s:{}}",
+		"{s:s, s:s, s:i, s:{s:i}, s:{s:{s:s}}, s:{s:s, s:s}, s:{s:s, s:s, s:s}, s:[{s:s, s:s}], s:{s:{s:s}}, s:{}}",
 		"state", "in_review", "kind", "expiring", "term_years", 1, "order", "amount_fen",
 		20000, "ca", "agreement", "version", "1", "handler", "id", "8", "name", "Li", "set",
 		"holder", "Acme", "service", "Seal", "not_after", "2026-12-01T00:00:00+00:00",
-		"certificates", "serial", "1F", "issuer_sha256", "ca", "tasks");
+		"certificates", "serial", "1F", "issuer_sha256", "ca", "campaign", "policy",
+		"minimum_client_version", "4.7.6", "tasks");
 }
 
 /* ANSWER to the card KIND, given under REF. */
@@ -225,8 +226,8 @@ static json_t *junk_answer(int n)
 
 static void put_junk(struct subject *subject, int n, const struct connector_call *call)
 {
-	static const char *const cards[] = { "bind", "apply", "remit", "review", "correct_at_ca",
-		"refund_of_ca", "withdraw_at_ca", "invoice_file" };
+	static const char *const cards[] = { "bind", "apply", "remit", "review", "refund_of_ca",
+		"withdraw_at_ca", "invoice_file" };
 	if (n % 4 == 3)
 		(void)json_object_set_new(subject->doc, "tasks", json_loads("[7,{}]", 0, NULL));
 	for (size_t i = 0; n % 4 != 3 && i < COUNT_OF(cards); i++)
