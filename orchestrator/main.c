@@ -20,6 +20,7 @@
 #include "orchestrator/flows/ca_watch.h"
 #include "orchestrator/flows/keyring.h"
 #include "orchestrator/flows/migrating.h"
+#include "orchestrator/flows/notifying.h"
 #include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/flows/pacing.h"
 #include "orchestrator/flows/privacy_watch.h"
@@ -49,6 +50,7 @@ struct daemon {
 	bool embedded, migrate_only, failed;
 	struct ca_watch *watches[CONNECTORS_MAX];
 	struct tending *tending;
+	struct notifying *notifying;
 	struct event *on_term, *on_int, *stop_timer, *mend_timer;
 	int64_t stop_deadline_ms;
 };
@@ -94,6 +96,8 @@ static void daemon_stop(struct daemon *self)
 		sweep_stop(self->app.sweep);
 	if (self->tending != NULL)
 		tending_stop(self->tending);
+	if (self->notifying != NULL)
+		notifying_stop(self->notifying);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		if (self->watches[i] != NULL)
 			ca_watch_stop(self->watches[i]);
@@ -210,7 +214,8 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 	self->app.pacing = pacing_new(&self->app);
 	self->app.sweep = sweep_new(&self->app, fault);
 	self->tending = self->app.sweep != NULL ? tending_new(&self->app, fault) : NULL;
-	if (self->tending == NULL)
+	self->notifying = self->tending != NULL ? notifying_new(&self->app, fault) : NULL;
+	if (self->notifying == NULL)
 		return false;
 	watch_cas(self);
 	(void)privacy_watch_new(&self->app);
@@ -366,6 +371,7 @@ static void daemon_free(struct daemon *self)
 	inbound_free(app->agents);
 	sweep_free(app->sweep);
 	tending_free(self->tending);
+	notifying_free(self->notifying);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		ca_watch_free(self->watches[i]);
 	privacy_watch_free(app->privacy);

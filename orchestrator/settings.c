@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/text.h"
+#include "orchestrator/domain/mail.h"
 
 #define TEXT_OF(path, field, fallback, help) \
 	{ \
@@ -46,6 +47,18 @@ static const struct setting table[] = {
 	TEXT_OF("payee.bank", payee_bank, "", "Pinned bank of the payee."),
 	TEXT_OF("calendar.dir", calendar_dir, XUQI_DATA_DIR "/calendar", "Directory of the holiday notices, CN-YYYY.yaml (policies/calendar)."),
 	TEXT_OF("calendar.override", calendar_override, "", "File with this site's own holidays, worked days and office hours, laid over the notices."),
+	NUMBER_OF("notify.period_minutes", notify_period_minutes, "60", 1, 1440, "One digest per owner and channel in so many minutes, in the office hours of working days."),
+	TEXT_OF("notify.templates", notify_templates, XUQI_DATA_DIR "/notices", "Directory of the words and JSON shapes of digests (policies/notices)."),
+	TEXT_OF("notify.smtp.url", smtp_url, "", "Mail server, smtps://host:465 or smtp://host:587 (STARTTLS, never in clear); empty: no e-mail."),
+	TEXT_OF("notify.smtp.from", smtp_from, "", "Bare address that digests come from."),
+	TEXT_OF("notify.smtp.user", smtp_user, "", "Login at the mail server; empty: none."),
+	SECRET_OF("notify.smtp.password_file", smtp_password_file, "File with that login's password."),
+	TEXT_OF("notify.smtp.ca_file", smtp_ca_file, "", "PEM certificates that may sign the mail server's; empty: the system's."),
+	TEXT_OF("notify.webhook.kind", robot_kind, "", "Chat robot: wecom (企业微信), dingtalk (钉钉), feishu (飞书), or a template of your own; empty: none."),
+	SECRET_OF("notify.webhook.url_file", robot_url_file, "File with the robot's address, which holds its key."),
+	SECRET_OF("notify.webhook.secret_file", robot_secret_file, "File with the robot's signing secret (加签, 签名校验); empty: unsigned."),
+	TEXT_OF("notify.webhook.ca_file", robot_ca_file, "", "PEM certificates that may sign the robot's; empty: the system's."),
+	NUMBER_OF("notify.webhook.per_minute", robot_per_minute, "20", 1, 1000, "The robot takes so many messages a minute."),
 	SECRET_OF("privacy.key_file", privacy_key_file, "File with the keys of personal data, 64 hex digits a line, the newest first, mode 0600. Empty: state_dir/privacy.key, made at the first start."),
 	NUMBER_OF("pacing.lease_seconds", lease_seconds, "120", 5, 3600, "How long one step of a renewal may take before another worker takes it over, seconds."),
 	NUMBER_OF("pacing.poll_first_seconds", poll_first_seconds, "30", 1, 86400, "Polling of a young state, seconds; it slows down with the state's age."),
@@ -89,6 +102,32 @@ static bool is_loopback(const char *address)
 	return text_starts(address, "127.") || text_equal(address, "::1");
 }
 
+/* Digests: what goes with what. */
+static bool notify_fits(const struct settings *settings, struct fault *fault)
+{
+	bool mail = settings->smtp_url[0] != '\0', robot = settings->robot_kind[0] != '\0';
+
+	if (mail && !text_starts(settings->smtp_url, "smtp://") &&
+		!text_starts(settings->smtp_url, "smtps://"))
+		return fault_set(fault, FAULT_INPUT,
+			"notify.smtp.url: \"%s\" begins with neither smtps:// nor smtp://",
+			settings->smtp_url);
+	if (mail && !mail_is_address(settings->smtp_from))
+		return fault_set(fault, FAULT_INPUT, "notify.smtp.from: \"%s\" is no bare address",
+			settings->smtp_from);
+	if ((settings->smtp_user[0] == '\0') != (settings->smtp_password_file[0] == '\0'))
+		return fault_set(fault, FAULT_INPUT,
+			"notify.smtp.user and notify.smtp.password_file go together");
+	if (robot != (settings->robot_url_file[0] != '\0'))
+		return fault_set(fault, FAULT_INPUT,
+			"notify.webhook.kind and notify.webhook.url_file go together");
+	if (strchr(settings->robot_kind, '/') != NULL)
+		return fault_set(fault, FAULT_INPUT,
+			"notify.webhook.kind: \"%s\" is no name of a template",
+			settings->robot_kind);
+	return true;
+}
+
 bool xuqid_settings_fit(const struct settings *settings, struct fault *fault)
 {
 	enum log_level level;
@@ -115,5 +154,5 @@ bool xuqid_settings_fit(const struct settings *settings, struct fault *fault)
 	if ((settings->people_cert_file[0] == '\0') != (settings->people_key_file[0] == '\0'))
 		return fault_set(
 			fault, FAULT_INPUT, "people.cert_file and people.key_file go together");
-	return true;
+	return notify_fits(settings, fault);
 }

@@ -61,6 +61,7 @@ STATEMENT_ROUTE(task_assign, ROLE_OPERATOR | ROLE_ADMIN, task_assign);
 STATEMENT_ROUTE(handlers, ROLE_OPERATOR | ROLE_HANDLER | ROLE_AUDITOR | ROLE_ADMIN, handler_list);
 STATEMENT_ROUTE(handler_leave, ROLE_OPERATOR | ROLE_HANDLER | ROLE_ADMIN, handler_leave);
 STATEMENT_ROUTE(handler_transfer, ROLE_OPERATOR | ROLE_ADMIN, handler_transfer);
+STATEMENT_ROUTE(notices, LOOK, notice_list);
 STATEMENT_ROUTE(payments, MONEY, payment_list);
 STATEMENT_ROUTE(payment_file, ROLE_FINANCE | ROLE_AUDITOR, payment_file);
 STATEMENT_ROUTE(statements, MONEY, statement_list);
@@ -110,6 +111,7 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_GET,  "/v1/handlers", 0, &handlers_route, ask_begin },
 	{ INBOUND_POST, "/v1/handlers/:ref/leave", SMALL, &handler_leave_route, ask_begin },
 	{ INBOUND_POST, "/v1/handlers/:ref/transfer", SMALL, &handler_transfer_route, ask_begin },
+	{ INBOUND_GET,  "/v1/notices", 0, &notices_route, ask_begin },
 	{ INBOUND_GET,  "/v1/payments", 0, &payments_route, ask_begin },
 	{ INBOUND_POST, "/v1/payments/export", SMALL, &export_route, ask_begin },
 	{ INBOUND_GET,  "/v1/payments/files/:id", 0, &payment_file_route, ask_begin },

@@ -134,6 +134,10 @@ static const struct field handler_transfer[] = {
 	{ "TO", "LOGIN", FIELD_BODY, 0, "to", "whose it is from now on" },
 };
 
+static const struct field notice_list[] = {
+	{ "--state", "due|sending|sent|unsure|void|failed", FIELD_QUERY, 0, "state", "in this state" },
+};
+
 static const struct field payment_list[] = {
 	{ "--status", "STATUS", FIELD_QUERY, 0, "status", "in this status" },
 };

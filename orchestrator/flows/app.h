@@ -34,6 +34,10 @@ struct settings {
 	char *gateway_url, *gateway_ca_file, *gateway_key_id, *gateway_secret_file;
 	char *payee_name, *payee_account, *payee_bank;
 	char *calendar_dir, *calendar_override;
+	int64_t notify_period_minutes, robot_per_minute;
+	char *notify_templates;
+	char *smtp_url, *smtp_from, *smtp_user, *smtp_password_file, *smtp_ca_file;
+	char *robot_kind, *robot_url_file, *robot_secret_file, *robot_ca_file;
 	char *privacy_key_file;
 	int64_t lease_seconds, poll_first_seconds, poll_max_seconds, verify_seconds;
 	int64_t retry_first_seconds, retry_max_seconds, meta_seconds, flows_max;

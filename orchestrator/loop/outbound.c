@@ -4,42 +4,12 @@
  * dead, and an effect must not be repeated behind our back. */
 #include "orchestrator/loop/outbound.h"
 
-#include <curl/curl.h>
 #include <event2/event.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "common/text.h"
+#include "orchestrator/loop/outbound_private.h"
 
-enum {
-	ANSWER_USUAL = 1024 * 1024,
-	HEADERS_MOST = 64 * 1024,
-	CONNECT_MOST_MS = 10000,
-	STALL_S = 30 /* without one byte */
-};
-
-struct call {
-	TAILQ_ENTRY(call) entry;
-	struct outbound *outbound;
-	struct flow *flow;
-	CURL *easy;
-	struct curl_slist *headers;
-	void *body;
-	struct text answer;
-	struct text answer_headers;
-	char error[CURL_ERROR_SIZE];
-};
-
-struct outbound {
-	struct event_base *base;
-	CURLM *multi;
-	struct event *timer;
-	struct event *reap; /* finished calls are told from the loop, not from inside libcurl */
-	unsigned timeout_ms;
-	bool allow_plain_loopback;
-	unsigned running;
-	TAILQ_HEAD(, call) calls;
-};
+enum { ANSWER_USUAL = 1024 * 1024, HEADERS_MOST = 64 * 1024 };
 
 /* ---- one call ---- */
 
@@ -81,7 +51,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 }
 
 /* Failures before the first byte of the request could leave. */
-static bool never_left(const struct call *call, CURLcode code)
+bool outbound_never_left(const struct call *call, CURLcode code)
 {
 	static const CURLcode early[] = { CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT,
 		CURLE_FAILED_INIT, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST,
@@ -116,8 +86,10 @@ static void call_done(struct call *call, CURLcode code)
 		reply.body = text_take(&call->answer, &reply.len);
 		reply.headers = text_take(&call->answer_headers, NULL);
 	} else {
-		(void)fault_set(&reply.fault, never_left(call, code) ? FAULT_LATER : FAULT_UNSURE,
-			"%s", error_of(call, code));
+		enum fault_kind kind = call->failure != NULL ? call->failure(call, code)
+			: outbound_never_left(call, code)    ? FAULT_LATER
+							     : FAULT_UNSURE;
+		(void)fault_set(&reply.fault, kind, "%s", error_of(call, code));
 	}
 	(void)curl_multi_remove_handle(call->outbound->multi, call->easy);
 	call_end(call, &reply);
@@ -147,15 +119,14 @@ static const char *protocols_for(const struct outbound *outbound, const char *ur
 	return plain ? "http,https" : "https";
 }
 
-static bool set_transport(const struct call *call, const struct outbound_request *request)
+bool outbound_set_transport(const struct call *call, const char *url, const char *protocols)
 {
 	const struct outbound *outbound = call->outbound;
 	CURL *easy = call->easy;
 	long timeout = (long)outbound->timeout_ms;
 	long connect = timeout < CONNECT_MOST_MS ? timeout : CONNECT_MOST_MS;
-	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
-			protocols_for(outbound, request->url)) == CURLE_OK &&
+	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -168,14 +139,20 @@ static bool set_transport(const struct call *call, const struct outbound_request
 }
 
 /* Trust comes from ca_file alone where one is given: the system's directory is taken away then. */
+bool outbound_set_trust(const struct call *call, const char *ca_file)
+{
+	CURL *easy = call->easy;
+	return curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ==
+		CURLE_OK &&
+		(ca_file == NULL ||
+			(curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+				curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
+}
+
 static bool set_tls(const struct call *call, const struct outbound_request *request)
 {
 	CURL *easy = call->easy;
-	if (curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK)
-		return false;
-	if (request->ca_file != NULL &&
-		(curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) != CURLE_OK ||
-			curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK))
+	if (!outbound_set_trust(call, request->ca_file))
 		return false;
 	return request->cert_file == NULL ||
 		(curl_easy_setopt(easy, CURLOPT_SSLCERT, request->cert_file) == CURLE_OK &&
@@ -207,7 +184,7 @@ static bool set_headers(struct call *call, const struct outbound_request *reques
 		curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
 }
 
-static bool set_callbacks(struct call *call)
+bool outbound_set_callbacks(struct call *call)
 {
 	CURL *easy = call->easy;
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK &&
@@ -218,36 +195,45 @@ static bool set_callbacks(struct call *call)
 		curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) == CURLE_OK;
 }
 
-static struct call *call_new(
-	struct outbound *outbound, struct flow *flow, const struct outbound_request *request)
+struct call *outbound_call_new(
+	struct outbound *outbound, struct flow *flow, const void *body, size_t len)
 {
 	struct call *call = zalloc(1, sizeof(*call));
 	call->outbound = outbound;
 	call->flow = flow;
 	call->easy = curl_easy_init();
-	call->body = zalloc(request->body_len + 1, 1);
-	if (request->body_len > 0)
-		memcpy(call->body, request->body, request->body_len);
-	text_init(&call->answer, request->answer_max > 0 ? request->answer_max : ANSWER_USUAL);
+	call->body = zalloc(len + 1, 1);
+	call->body_len = len;
+	if (len > 0)
+		memcpy(call->body, body, len);
+	text_init(&call->answer, ANSWER_USUAL);
 	text_init(&call->answer_headers, HEADERS_MOST);
 	outbound->running++;
 	TAILQ_INSERT_HEAD(&outbound->calls, call, entry);
 	return call;
 }
 
+enum flow_next outbound_call_begin(struct call *call, bool ready, const char *what)
+{
+	if (ready && curl_multi_add_handle(call->outbound->multi, call->easy) == CURLM_OK)
+		return FLOW_WAIT;
+	struct reply reply = { 0 };
+	(void)fault_set(&reply.fault, FAULT_LATER, "the call to %.200s cannot be set up", what);
+	call_end(call, &reply);
+	return FLOW_WAIT;
+}
+
 enum flow_next outbound_begin(
 	struct outbound *outbound, struct flow *flow, const struct outbound_request *request)
 {
-	struct call *call = call_new(outbound, flow, request);
-	if (call->easy != NULL && set_transport(call, request) && set_tls(call, request) &&
-		set_method(call, request) && set_headers(call, request) && set_callbacks(call) &&
-		curl_multi_add_handle(outbound->multi, call->easy) == CURLM_OK)
-		return FLOW_WAIT;
-	struct reply reply = { 0 };
-	(void)fault_set(
-		&reply.fault, FAULT_LATER, "the call to %.200s cannot be set up", request->url);
-	call_end(call, &reply);
-	return FLOW_WAIT;
+	struct call *call = outbound_call_new(outbound, flow, request->body, request->body_len);
+	if (request->answer_max > 0)
+		call->answer.max = request->answer_max;
+	bool ready = call->easy != NULL &&
+		outbound_set_transport(call, request->url, protocols_for(outbound, request->url)) &&
+		set_tls(call, request) && set_method(call, request) && set_headers(call, request) &&
+		outbound_set_callbacks(call);
+	return outbound_call_begin(call, ready, request->url);
 }
 
 /* ---- the event loop ---- */
