@@ -188,8 +188,9 @@ char *invoice_pdf(const struct invoice *invoice, size_t *len)
 	OWNED char *buyer_id = text_dupf("统一社会信用代码：%s", invoice->buyer_id);
 	OWNED char *total = text_dupf("价税合计（小写）：¥%" PRId64 ".%02" PRId64,
 		invoice->total_fen / 100, invoice->total_fen % 100);
-	const char *const lines[] = { "电子发票（普通发票）", number, day, buyer, buyer_id,
-		"销售方名称：" SELLER_NAME, "*信息技术服务*数字证书服务费", total };
+	OWNED char *seller = text_dupf("销售方名称：%s", SELLER_NAME);
+	const char *const lines[] = { "电子发票（普通发票）", number, day, buyer, buyer_id, seller,
+		"*信息技术服务*数字证书服务费", total };
 
 	return sim_pdf(lines, COUNT_OF(lines), len);
 }

@@ -69,10 +69,14 @@ static bool renew_x509(struct sim *sim, const struct renewal *renewal, struct si
 		return false;
 	issue->key = X509_get0_pubkey(before);
 	issue->subject = X509_get_subject_name(before);
-	if (renewal->other_subject)
-		issue->subject = other = stranger(renewal->old, fault);
-	if (renewal->other_key)
-		issue->key = key = sim_pki_key_like(issue->key);
+	if (renewal->other_subject) {
+		other = stranger(renewal->old, fault);
+		issue->subject = other;
+	}
+	if (renewal->other_key) {
+		key = sim_pki_key_like(issue->key);
+		issue->key = key;
+	}
 	if (issue->subject == NULL || issue->key == NULL)
 		return false;
 	after = sim_pki_issue(sim->pki, issue, fault);

@@ -171,7 +171,7 @@ void get_invoice_file(struct sim_call *call)
 	const json_t *document;
 	const char *text;
 	char *bytes;
-	size_t len;
+	size_t len = 0;
 
 	if (application == NULL)
 		return;

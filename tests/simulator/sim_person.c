@@ -120,7 +120,8 @@ static json_t *shown_certificate(struct sim_call *call, const json_t *certificat
 	char day[CLOCK_TEXT];
 	OWNED char *until = NULL;
 
-	clock_format(day, json_peek_number(certificate, "not_after", 0) + 8 * 3600 * CLOCK_SECOND);
+	clock_format(day,
+		json_peek_number(certificate, "not_after", 0) + 8 * INT64_C(3600) * CLOCK_SECOND);
 	until = text_dupf("%.10s %.8s", day, day + 11);
 	if (json_peek_text(view, "media_no") == NULL)
 		json_put_text(view, "media_no", "--");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulated CA's keys and certificates, on OpenSSL.  The root signs the intermediate, the
  * intermediate signs two issuing authorities, and those sign what subjects get. */
-#include <ctype.h>
 #include <openssl/bn.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -313,6 +312,11 @@ char *sim_pki_chain_pem(const struct sim_pki *pki)
 	return text_dupf("%s%s%s", middle, rsa, ec);
 }
 
+static char upper_hex(char digit)
+{
+	return (char)(digit >= 'a' && digit <= 'f' ? digit - 'a' + 'A' : digit);
+}
+
 void sim_paper_issue(struct cert_facts *out, const struct sim_issue *issue)
 {
 	static const char issuer[] = "CN=Simulated Paper CA,O=xuqi simulator,C=CN";
@@ -324,7 +328,7 @@ void sim_paper_issue(struct cert_facts *out, const struct sim_issue *issue)
 		.role = issue->role, .not_before = issue->not_before, .not_after = issue->not_after
 	};
 	for (size_t i = 0; i < sizeof(out->serial) - 1 && issue->serial[i] != '\0'; i++)
-		out->serial[i] = (char)toupper((unsigned char)issue->serial[i]);
+		out->serial[i] = upper_hex(issue->serial[i]);
 	(void)snprintf(out->issuer, sizeof(out->issuer), "%s", issuer);
 	sha256_hex(out->issuer_sha256, issuer, sizeof(issuer) - 1);
 	sha256_hex(out->sha256, facts, strlen(facts));

@@ -185,9 +185,8 @@ static void decide(struct sim *sim, json_t *application, int64_t at)
 		application_move(sim, application, "blocked", at);
 	else if (lacks_attachments(sim, application, at))
 		ask_for_correction(sim, application, &setting, at);
-	else if (corrected && sim_knob_stands(sim, "review", "correctable", &subject))
-		approve(sim, application, at);
-	else if (sim_knob_take(sim, "review", NULL, &subject, &setting))
+	else if (!(corrected && sim_knob_stands(sim, "review", "correctable", &subject)) &&
+		sim_knob_take(sim, "review", NULL, &subject, &setting))
 		decide_as_told(sim, application, &setting, at);
 	else
 		approve(sim, application, at);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules in a knob's value: whom they concern, what they say, how often. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/text.h"
 #include "tests/simulator/sim_knobs.h"
@@ -25,17 +25,6 @@ static bool path_fits(const char *pattern, const char *path)
 	}
 }
 
-static bool same_hex(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return false;
-	while (*a != '\0' && toupper((unsigned char)*a) == toupper((unsigned char)*b)) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
 /* Is MEMBER of a certificate of the subject's set VALUE?  One rule so covers a pair. */
 static bool set_has(
 	const struct sim *sim, const json_t *certificate, const char *member, const char *value)
@@ -49,7 +38,7 @@ static bool set_has(
 	json_object_foreach(sim_table(sim, "certificates"), id, one)
 	{
 		if (text_equal(json_peek_text(one, "set_id"), set_id) &&
-			same_hex(json_peek_text(one, member), value))
+			strcasecmp(json_peek_text(one, member), value) == 0)
 			return true;
 	}
 	return false;
