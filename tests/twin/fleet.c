@@ -10,6 +10,7 @@
 #include "common/bytes.h"
 #include "common/cert.h"
 #include "common/clock.h"
+#include "common/seal.h"
 #include "common/text.h"
 #include "orchestrator/domain/approval.h"
 #include "tests/simulator/sim_inside.h"
@@ -44,6 +45,15 @@ static char *public_key(size_t which)
 
 /* ---- organisation ---- */
 
+static const char *sealed(
+	struct world *world, const char *column, const char *login, const char *value)
+{
+	OWNED char *place = text_dupf("%s/%s", column, login);
+	OWNED char *text = seal_text(world->outside.seals, place, value);
+
+	return store_text(world->store, text);
+}
+
 static void add_person(struct world *world, const char *login, const char *role)
 {
 	struct store *store = world->store;
@@ -54,8 +64,8 @@ static void add_person(struct world *world, const char *login, const char *role)
 	(void)snprintf(email, sizeof email, "%s@example.cn", login);
 	person->login = store_text(store, login);
 	person->name = person->login;
-	person->mobile = store_text(store, mobile);
-	person->email = store_text(store, email);
+	person->mobile = sealed(world, "people.mobile", login, mobile);
+	person->email = sealed(world, "people.email", login, email);
 	person->role = role;
 }
 
@@ -233,7 +243,7 @@ static json_t *plan_row(const struct row_set *set, int64_t now)
 
 static json_t *plan_of(const struct world *world, int64_t first, int64_t last)
 {
-	JSON *agreement = meta_agreement();
+	JSON *agreement = meta_agreement(world->outside.sim);
 	json_t *rows = json_array();
 
 	for (int64_t id = first; id <= last; id++)
@@ -254,8 +264,9 @@ static void add_renewal(struct world *world, const struct row_campaign *campaign
 	renewal->campaign = campaign->id;
 	renewal->set = set;
 	renewal->kind = of->not_after <= world->started_at ? "expired" : "expiring";
-	renewal->state = "planned";
+	store_set_state(renewal, "planned");
 	renewal->ca = "gateway";
+	renewal->old_not_after = of->not_after;
 	renewal->term_years = 1;
 	renewal->approved_fen = 20000;
 	renewal->facts = store_json(store, json_object());

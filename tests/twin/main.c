@@ -11,6 +11,7 @@
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/seal.h"
 #include "common/text.h"
 #include "tests/twin/world.h"
 
@@ -33,6 +34,27 @@ static char secret_path[] = "/tmp/xuqi-twin-XXXXXX";
 const char *twin_secret_file(void)
 {
 	return secret_path;
+}
+
+static char seal_path[] = "/tmp/xuqi-twin-seal-XXXXXX";
+static struct seal_keys *seals;
+
+struct seal_keys *twin_seals(void)
+{
+	return seals;
+}
+
+static bool make_seals(struct fault *fault)
+{
+	int fd = mkstemp(seal_path);
+
+	if (fd < 0 || close(fd) != 0 || unlink(seal_path) != 0)
+		return fault_set(fault, FAULT_LATER, "%s: %s", seal_path, strerror(errno));
+	if (!seal_keys_make(seal_path, fault))
+		return false;
+	seals = seal_keys_read(seal_path, fault);
+	(void)unlink(seal_path);
+	return seals != NULL;
 }
 
 static bool make_secret(void)
@@ -69,7 +91,8 @@ static char *base_world(struct fault *fault)
 	struct sim_options options = { .key_id = "twin",
 		.secret = twin_secret,
 		.secret_len = strlen(twin_secret),
-		.seed = 1 };
+		.seed = 1,
+		.keys = SIM_KEYS_QUICK };
 	struct sim *sim = sim_new(&options, INT64_C(1795395600) * CLOCK_SECOND, fault);
 	char *text = sim != NULL ? sim_save(sim) : NULL;
 
@@ -253,7 +276,7 @@ static int run(const struct options *options)
 	OWNED char *base = base_world(&fault);
 	bool well;
 
-	if (base == NULL) {
+	if (base == NULL || !make_seals(&fault)) {
 		(void)fprintf(stderr, "twin: %s\n", fault.text);
 		return 3;
 	}
@@ -283,5 +306,6 @@ int main(int argc, char **argv)
 	traced = options.trace;
 	status = run(&options);
 	(void)unlink(secret_path);
+	seal_keys_free(seals);
 	return status;
 }

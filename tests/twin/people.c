@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/seal.h"
 #include "common/text.h"
+#include "orchestrator/domain/personal.h"
 #include "sql.h"
 #include "tests/twin/store_inside.h"
 #include "tests/twin/world.h"
@@ -73,15 +75,21 @@ static void phone(struct world *world, const char *qr, const char *action)
 
 static bool bind(struct world *world, const struct row_task *task)
 {
-	if (task->secret == NULL || world_errs(world, 100000))
+	OWNED char *place = text_dupf("tasks.secret/%" PRId64 "/%s", task->renewal, task->kind);
+	struct fault fault;
+	OWNED char *qr = task->secret != NULL
+		? seal_open_text(world->outside.seals, place, task->secret, &fault)
+		: NULL;
+
+	if (qr == NULL || world_errs(world, 100000))
 		return false;
 	if (world_errs(world, 80000)) {
-		phone(world, task->secret, "cancel");
+		phone(world, qr, "cancel");
 		return false;
 	}
-	phone(world, task->secret, "scan");
+	phone(world, qr, "scan");
 	if (!world_errs(world, 100000))
-		phone(world, task->secret, "confirm");
+		phone(world, qr, "confirm");
 	return false; /* the task closes by itself */
 }
 
@@ -177,7 +185,9 @@ static json_t *paper(struct world *world)
 
 static json_t *answer(struct world *world, const struct row_task *task)
 {
-	json_t *values = json_object(), *files = json_array();
+	struct fault fault;
+	OWNED char *id = text_dupf("%" PRId64, task->id);
+	json_t *body, *values = json_object(), *files = json_array();
 	const json_t *need;
 	size_t i;
 
@@ -190,7 +200,10 @@ static json_t *answer(struct world *world, const struct row_task *task)
 		else
 			json_put_text(values, key, answer_to(key));
 	}
-	return json_pack("{s:o, s:o, s:b}", "values", values, "files", files, "commit", 1);
+	body = json_pack("{s:o, s:o, s:b}", "values", values, "files", files, "commit", 1);
+	if (!personal_seal_answer(body, id, world->outside.seals, &fault))
+		abort(); /* the API seals what comes in, in the same way */
+	return body;
 }
 
 static int64_t person_for(const struct world *world, const struct row_task *task)
@@ -244,7 +257,7 @@ static bool gate_is_shut(const struct world *world, int64_t campaign, bool touch
 	for (size_t i = 0; i < world->store->renewal.count; i++) {
 		const struct row_renewal *renewal = store_row(world->store->renewal, renewal, i);
 
-		if (renewal->campaign == campaign && !store_is_final(renewal->state) &&
+		if (renewal->campaign == campaign && !renewal->ended &&
 			(touches ? renewal->touch_approval : renewal->spend_approval) == 0)
 			return true;
 	}
@@ -285,7 +298,7 @@ static void on_order(void *context, const struct row_order *order)
 {
 	struct world *world = context;
 
-	world_line(world, "order %" PRId64 " of renewal %" PRId64, order->id, order->renewal);
+	world_line(world, "order %" PRId64 ": %s", order->id, order->reference);
 	finance_begin(world);
 }
 

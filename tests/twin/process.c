@@ -8,6 +8,8 @@
 
 #include "common/text.h"
 #include "orchestrator/flows/ca_watch.h"
+#include "orchestrator/flows/pacing.h"
+#include "orchestrator/flows/sets.h"
 #include "orchestrator/flows/starting.h"
 #include "orchestrator/flows/sweep.h"
 #include "orchestrator/loop/flow.h"
@@ -82,6 +84,7 @@ static void on_started(struct app *app, const struct fault *fault)
 			abort();
 		return;
 	}
+	app->pacing = pacing_new(app);
 	app->sweep = sweep_new(app, &why);
 	if (app->sweep == NULL)
 		abort();
@@ -104,7 +107,8 @@ bool process_start(struct process *process, struct fault *fault)
 		.base = &process->base,
 		.db = &process->db,
 		.outbound = &process->outbound,
-		.calendar = process->outside->calendar };
+		.calendar = process->outside->calendar,
+		.seals = process->outside->seals };
 	app->engine = flow_engine_new(app->base, fault);
 	gateway = gateway_new(app->outbound,
 		&(struct gateway_options){ .url = settings->gateway_url,
@@ -112,7 +116,8 @@ bool process_start(struct process *process, struct fault *fault)
 			.key_id = settings->gateway_key_id,
 			.secret_file = settings->gateway_secret_file },
 		fault);
-	if (app->engine == NULL || gateway == NULL || !connectors_add(&app->connectors, gateway))
+	if (app->engine == NULL || gateway == NULL || !connectors_add(&app->connectors, gateway) ||
+		!sets_open(app, fault))
 		return false;
 	return starting_start(app, process->sole, on_started, fault);
 }
@@ -126,7 +131,9 @@ void process_kill(struct process *process)
 	if (!process->alive)
 		return;
 	process->alive = false;
+	sets_close(app);
 	flow_engine_free(app->engine);
+	pacing_free(app->pacing);
 	sweep_free(app->sweep);
 	for (size_t i = 0; i < COUNT_OF(process->watches); i++)
 		ca_watch_free(process->watches[i]);

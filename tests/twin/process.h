@@ -37,6 +37,7 @@ struct outside {
 	struct dice dice;       /* of the weather */
 	const struct weather *weather;
 	struct calendar *calendar;
+	struct seal_keys *seals;
 	/* Told before a request leaves a process, and after it was answered by the CA. */
 	void (*on_send)(void *context, const struct sim_request *request);
 	void (*on_executed)(

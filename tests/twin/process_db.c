@@ -10,6 +10,7 @@
 
 struct statement {
 	struct process *process;
+	uint64_t life; /* of the process that asked */
 	struct flow *flow;
 	bool tries; /* db_try */
 	const char *text;
@@ -90,8 +91,11 @@ static void execute(void *context)
 			: "",
 		statement->rows == NULL ? ": " : "",
 		statement->rows == NULL ? statement->fault.text : "");
-	process_deliver(statement->process, clockwork_now(outside->clockwork) + back, "db answers",
-		answer, statement, statement_free);
+	if (!statement->process->alive || statement->process->life != statement->life)
+		statement_free(statement); /* who asked is dead; what it asked is done */
+	else
+		process_deliver(statement->process, clockwork_now(outside->clockwork) + back,
+			"db answers", answer, statement, statement_free);
 }
 
 static enum flow_next begin(
@@ -101,6 +105,7 @@ static enum flow_next begin(
 	struct outside *outside = process->outside;
 
 	statement->process = process;
+	statement->life = process->life;
 	statement->flow = flow;
 	statement->tries = tries;
 	statement->text = text;

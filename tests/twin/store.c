@@ -195,9 +195,9 @@ void *store_touch(struct store *store, const struct table *table, void *row)
 	return row;
 }
 
-static void roll_back(struct store *store)
+static void roll_back(struct store *store, size_t mark)
 {
-	while (store->inside->undo_count > 0) {
+	while (store->inside->undo_count > mark) {
 		struct undo *undo = &store->inside->undo[--store->inside->undo_count];
 
 		if (undo->copy != NULL)
@@ -281,6 +281,58 @@ static void forget_told(struct store *store)
 {
 	store->inside->told_count = 0;
 	store->inside->notified = false;
+}
+
+/* ---- set statements ---- */
+
+/* The SQLSTATE that a fault of the store stands for. */
+static const char *state_of(const struct fault *fault)
+{
+	switch (fault->kind) {
+	case FAULT_DENIED:
+		return "XQ403";
+	case FAULT_ABSENT:
+		return "XQ404";
+	case FAULT_CONFLICT:
+		return strchr(fault->text, '[') != NULL ? "23514" : "XQ409";
+	case FAULT_NONE:
+	case FAULT_INPUT:
+	case FAULT_LATER:
+	case FAULT_REFUSED:
+	case FAULT_UNSURE:
+	case FAULT_HUMAN:
+	case FAULT_BUG:
+	case FAULT_KIND_COUNT:
+		break;
+	}
+	return "P0001";
+}
+
+bool store_each(struct store *store, struct ask *ask, int columns, item_fn *run)
+{
+	JSON *items = ask_json(ask, 0);
+	const json_t *item;
+	struct fault fault, *outer = ask->fault;
+	size_t i;
+
+	ask_columns(ask, 3 + columns);
+	ask->fault = &fault;
+	json_array_foreach(items, i, item)
+	{
+		size_t mark = store->inside->undo_count, told = store->inside->told_count;
+		int row = PQntuples(ask->rows);
+
+		ask->place = (int)i + 1;
+		if (run(store, ask, item, row))
+			continue;
+		roll_back(store, mark);
+		store->inside->told_count = told;
+		ask_put_number(ask, row, 0, ask->place);
+		ask_put(ask, row, 1, state_of(&fault));
+		ask_put(ask, row, 2, fault.text);
+	}
+	ask->fault = outer;
+	return true;
 }
 
 /* ---- answers and arguments ---- */
@@ -395,11 +447,13 @@ static const struct {
 	bool reads;
 } statements[] = {
 	{ sql_campaigns_start, "campaigns_start", ask_start, false },
-	{ sql_renewal_claim, "renewal_claim", ask_claim, false },
-	{ sql_renewal_load, "renewal_load", ask_load, true },
-	{ sql_effect_intend, "effect_intend", ask_intend, false },
-	{ sql_renewal_conclude, "renewal_conclude", ask_conclude, false },
-	{ sql_renewal_rest, "renewal_rest", ask_rest, false },
+	{ sql_renewals_claim, "renewals_claim", ask_claim, false },
+	{ sql_renewals_load, "renewals_load", ask_load, true },
+	{ sql_effects_intend, "effects_intend", ask_intend, false },
+	{ sql_renewals_conclude, "renewals_conclude", ask_conclude, false },
+	{ sql_cas_register, "cas_register", ask_cas_register, false },
+	{ sql_breaker_load, "breaker_load", ask_breaker_load, true },
+	{ sql_breaker_store, "breaker_store", ask_breaker_store, false },
 	{ sql_renewal_reclaim, "renewal_reclaim", ask_reclaim, false },
 	{ sql_renewal_files, "renewal_files", ask_files, true },
 	{ sql_campaign_plan, "campaign_plan", ask_plan, true },
@@ -456,6 +510,7 @@ PGresult *store_run(struct store *store, const char *statement, int n, const cha
 		.rows = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK),
 		.fault = fault };
 
+	store->version += !statements[find_statement(statement)].reads;
 	store->inside->undo_count = 0;
 	store->inside->journal_told = store->journal.count;
 	if (statements[find_statement(statement)].run(store, &ask)) {
@@ -463,7 +518,7 @@ PGresult *store_run(struct store *store, const char *statement, int n, const cha
 		tell_all(store);
 		return ask.rows;
 	}
-	roll_back(store);
+	roll_back(store, 0);
 	forget_told(store);
 	PQclear(ask.rows);
 	return NULL;

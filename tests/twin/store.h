@@ -86,15 +86,16 @@ struct row_task {
 	const char *secret, *state;
 	const json_t *answer;
 	int64_t opened_at, due_at, closed_at, closed_by;
-	const json_t *files;    /* of task_files: name, media_type, sha256, data_b64 */
+	const json_t *files;    /* of task_files: n, name, media_type, content_b64 */
 	struct row_task *older; /* of the same renewal */
 };
 
 struct row_renewal {
 	int64_t id, campaign, set, handler;
 	const char *kind, *state, *ca;
-	int64_t term_years, approved_fen, quoted_fen; /* quoted: 0 is null */
-	int64_t spend_approval, touch_approval;       /* 0: null */
+	bool works, ended; /* of the state: workers look after it; nothing leaves it */
+	int64_t old_not_after, term_years, approved_fen, quoted_fen; /* quoted: 0 is null */
+	int64_t spend_approval, touch_approval;                      /* 0: null */
 	const char *client_ref;
 	const json_t *facts;
 	int64_t epoch, claimed_at, claimed_until, woken_at, due_at, attempts, changed_at;
@@ -108,13 +109,41 @@ struct row_journal {
 	const char *event, *from, *to, *by; /* from, to: NULL where it is no move */
 };
 
-struct row_order { /* payment_orders with its one due */
-	int64_t id, renewal;
+struct row_order { /* payment_orders */
+	int64_t id;
 	const char *reference, *payer_account, *payer_name, *payee_name, *payee_account,
 		*payee_bank;
 	int64_t amount_fen;
-	const char *status;
-	int64_t file, made_at;
+	const char *status, *method;
+	int64_t made_at, paid_at;
+};
+
+struct row_due {
+	int64_t id, renewal, order, amount_fen;
+};
+
+struct row_binding { /* bindings; its one CA */
+	int64_t id, set;
+	const char *certificate_id;
+};
+
+struct row_credit {
+	int64_t id, renewal, set, order, amount_fen;
+	const char *state;
+};
+
+struct row_refund {
+	int64_t id, renewal, line;
+};
+
+struct row_giveback {
+	int64_t id, order, line; /* line 0: the CA said so */
+};
+
+struct row_breaker { /* cas: of the one CA */
+	int64_t id;
+	const char *state;
+	int64_t version, failures, openings, since_at, until_at;
 };
 
 struct row_line { /* statement_lines with what its statement says */
@@ -164,7 +193,8 @@ struct table {
 /* clang-format off */
 #define STORE_TABLES(X) \
 	X(entity) X(person) X(workstation) X(token) X(set) X(certificate) X(campaign) X(approval) X(effect) X(task) \
-	X(renewal) X(journal) X(order) X(line) X(link) X(install) X(pin) X(invoice) X(hold)
+	X(renewal) X(journal) X(order) X(due) X(line) X(link) X(install) X(pin) X(invoice) X(hold) X(binding) X(credit) \
+	X(refund) X(giveback) X(breaker)
 
 /* clang-format on */
 
@@ -188,6 +218,7 @@ struct store {
 	const json_t *ca_meta;
 	const char *ca_alert;
 	int64_t lease_epoch;
+	uint64_t version; /* one more with every statement that may have written */
 	struct store_watch watch;
 	struct store_inside *inside;
 };
@@ -206,6 +237,8 @@ const char *store_statement_name(const char *statement);
 /* May STATEMENT be repeated or lost without a difference (it only reads)? */
 bool store_statement_reads(const char *statement);
 
+/* Set what STATE is, and what follows from it. */
+void store_set_state(struct row_renewal *renewal, const char *state);
 /* When the first renewal that nobody holds is due, or the first lease runs out; FOREVER if there is none. */
 int64_t store_next_due(const struct store *store);
 
@@ -219,6 +252,8 @@ void store_check_in(
 	struct store *store, int64_t agent, const char *version, const char *const *serials);
 const char *store_text(struct store *store, const char *text); /* a copy; NULL stays NULL */
 const json_t *store_json(struct store *store, json_t *value);  /* kept, value is taken */
-/* The order of a renewal, or NULL; likewise its open install order. */
+/* The order that a renewal's due names, or NULL; likewise its open install order. */
 struct row_order *store_order_of(const struct store *store, int64_t renewal);
+/* The n-th renewal of an order, from 0; 0 if there is none. */
+int64_t store_renewal_of(const struct store *store, int64_t order, size_t nth);
 struct row_install *store_install_of(const struct store *store, int64_t renewal);

@@ -45,6 +45,18 @@ static bool is_named(const char *serial, const char *const *serials)
 	return false;
 }
 
+static int plugged_at(const struct store *store, int64_t workstation)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < store->token.count; i++) {
+		const struct row_token *token = store_row(store->token, token, i);
+
+		count += token->workstation == workstation && token->present;
+	}
+	return count;
+}
+
 static void close_insert_tasks(struct store *store, int64_t workstation)
 {
 	for (size_t i = 0; i < store->task.count; i++) {
@@ -52,7 +64,8 @@ static void close_insert_tasks(struct store *store, int64_t workstation)
 		const struct row_token *token = store_find(&store->token, task->token);
 
 		if (!text_equal(task->kind, "insert_token") || !text_equal(task->state, "open") ||
-			token == NULL || token->workstation != workstation || !token->present)
+			token == NULL || token->workstation != workstation || !token->present ||
+			plugged_at(store, workstation) != 1)
 			continue;
 		task = touch(store, task, task);
 		task->state = "done";
@@ -80,6 +93,7 @@ void store_check_in(
 
 	if (place == NULL)
 		abort(); /* the world has an agent that nobody enrolled */
+	store->version++;
 	place->client_version = store_text(store, version);
 	for (size_t i = 0; i < store->token.count; i++) {
 		struct row_token *token = store_row(store->token, token, i);

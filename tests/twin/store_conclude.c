@@ -20,10 +20,18 @@ typedef bool member_fn(struct step *step, const json_t *value);
 
 struct row_order *store_order_of(const struct store *store, int64_t renewal)
 {
-	for (size_t i = store->order.count; i-- > 0;)
-		if (store_row(store->order, order, i)->renewal == renewal)
-			return store_row(store->order, order, i);
+	for (size_t i = store->due.count; i-- > 0;)
+		if (store_row(store->due, due, i)->renewal == renewal)
+			return store_get(&store->order, store_row(store->due, due, i)->order);
 	return NULL;
+}
+
+int64_t store_renewal_of(const struct store *store, int64_t order, size_t nth)
+{
+	for (size_t i = 0; i < store->due.count; i++)
+		if (store_row(store->due, due, i)->order == order && nth-- == 0)
+			return store_row(store->due, due, i)->renewal;
+	return 0;
 }
 
 struct row_install *store_install_of(const struct store *store, int64_t renewal)
@@ -114,6 +122,8 @@ static bool order(struct step *step, const json_t *value)
 {
 	struct store *store = step->store;
 	struct row_order *row;
+	struct row_due *due;
+	const char *method = json_peek_text(value, "method");
 
 	if (store_order_of(store, step->renewal->id) != NULL)
 		return true; /* one payable order per renewal, ever */
@@ -123,7 +133,6 @@ static bool order(struct step *step, const json_t *value)
 			return fault_set(step->fault, FAULT_CONFLICT,
 				"the reference is taken [payment_orders_reference_once]");
 	row = store_add(store, &store->order);
-	row->renewal = step->renewal->id;
 	row->reference = store_text(store, json_peek_text(value, "reference"));
 	row->payer_account = store_text(store, json_peek_text(value, "payer_account"));
 	row->payer_name = store_text(store, json_peek_text(value, "payer_name"));
@@ -131,8 +140,14 @@ static bool order(struct step *step, const json_t *value)
 	row->payee_account = store_text(store, json_peek_text(value, "payee_account"));
 	row->payee_bank = store_text(store, json_peek_text(value, "payee_bank"));
 	row->amount_fen = json_peek_number(value, "amount_fen", 0);
+	row->method = method != NULL ? store_text(store, method) : "bank_transfer";
 	row->status = "open";
 	row->made_at = store_now();
+	row->paid_at = NO_INSTANT;
+	due = store_add(store, &store->due);
+	due->renewal = step->renewal->id;
+	due->order = row->id;
+	due->amount_fen = row->amount_fen;
 	store_tell_order(store, row);
 	return true;
 }
@@ -267,32 +282,44 @@ static bool reprice(struct step *step, const json_t *value)
 	return true;
 }
 
-/* In the order in which the function does them.  Move and wait stand together below. */
+static bool turns(struct step *step, const json_t *doc)
+{
+	return store_turns(step->store, step->renewal, doc, step->fault);
+}
+
+/* In the order in which the functions do them: what is opened once, then the plain members, and after the move what
+ * the move makes possible.  Move and wait stand together below. */
 static const struct {
-	const char *name;
+	const char *name; /* NULL: it looks at the whole document */
 	member_fn *read;
-	bool behind; /* after the move */
+	bool behind;
 } members[] = {
+	{ "close_tasks", close_tasks, false },
+	{ "open_tasks", open_tasks, false },
+	{ "order", order, false },
+	{ NULL, turns, false },
+	{ "install", install, false },
+	{ "close_install", close_install, false },
+	{ "requeue_install", requeue_install, false },
+	{ "invoice", invoice, false },
 	{ "settle", settle, false },
 	{ "facts", facts, false },
 	{ "quoted_fen", quoted, false },
 	{ "kind", kind, false },
 	{ "client_ref", client_ref, false },
-	{ "close_tasks", close_tasks, false },
-	{ "open_tasks", open_tasks, false },
-	{ "order", order, false },
-	{ "install", install, false },
-	{ "close_install", close_install, false },
-	{ "requeue_install", requeue_install, false },
-	{ "invoice", invoice, false },
 	{ "note", note, false },
 	{ "reprice", reprice, true },
 };
 
+/* The members that store_turns.c reads. */
+static const char *const turn_members[] = { "bound", "unbound", "cancel_order", "reopen_order",
+	"paid_at", "use_credit", "credit", "refund", "never_paid", "leave", "drop_install" };
+
 static bool read_members(struct step *step, const json_t *doc, bool behind)
 {
 	for (size_t i = 0; i < COUNT_OF(members); i++) {
-		const json_t *value = json_object_get(doc, members[i].name);
+		const json_t *value =
+			members[i].name != NULL ? json_object_get(doc, members[i].name) : doc;
 
 		if (value != NULL && members[i].behind == behind && !members[i].read(step, value))
 			return false;
@@ -311,7 +338,9 @@ static void refuse_unknown(const json_t *doc)
 		bool known = strcmp(name, "move") == 0 || strcmp(name, "wait") == 0;
 
 		for (size_t i = 0; i < COUNT_OF(members); i++)
-			known |= strcmp(name, members[i].name) == 0;
+			known |= text_equal(name, members[i].name);
+		for (size_t i = 0; i < COUNT_OF(turn_members); i++)
+			known |= strcmp(name, turn_members[i]) == 0;
 		if (known)
 			continue;
 		(void)fprintf(stderr,
@@ -345,15 +374,19 @@ static bool conclude(struct step *step, const json_t *doc)
 	return read_members(step, doc, true);
 }
 
-bool ask_conclude(struct store *store, struct ask *ask)
+static bool conclude_one(struct store *store, struct ask *ask, const json_t *item, int row)
 {
-	JSON *doc = ask_json(ask, 2);
 	struct step step = { .store = store, .fault = ask->fault };
 
-	step.renewal =
-		store_fenced(store, ask_number(ask, 0, 0), ask_number(ask, 1, 0), ask->fault);
-	if (step.renewal == NULL || !conclude(&step, doc))
+	step.renewal = store_fenced(store, json_peek_number(item, "id", 0),
+		json_peek_number(item, "epoch", 0), ask->fault);
+	if (step.renewal == NULL || !conclude(&step, json_object_get(item, "doc")))
 		return false;
-	ask_reply(ask, "");
+	ask_put_number(ask, row, 0, ask->place);
 	return true;
+}
+
+bool ask_conclude(struct store *store, struct ask *ask)
+{
+	return store_each(store, ask, 0, conclude_one);
 }

@@ -42,7 +42,7 @@ static json_t *set_of(const struct row_set *set)
 	return doc;
 }
 
-static json_t *certificate_of(const struct row_certificate *certificate)
+json_t *store_certificate_facts(const struct row_certificate *certificate)
 {
 	json_t *doc = json_object();
 
@@ -70,7 +70,8 @@ static json_t *certificates_of(const struct store *store, int64_t set)
 
 			if (certificate->set == set &&
 				(strcmp(certificate->role, "encrypt") == 0) == (last == 1))
-				(void)json_array_append_new(list, certificate_of(certificate));
+				(void)json_array_append_new(
+					list, store_certificate_facts(certificate));
 		}
 	return list;
 }
@@ -101,9 +102,10 @@ static json_t *handler_of(const struct row_person *person)
 {
 	if (person == NULL)
 		return json_null();
-	return json_pack("{s:o, s:s?, s:s?, s:s?, s:s?}", "id", id_text(person->id), "login",
-		person->login, "name", person->name, "mobile", person->mobile, "email",
-		person->email);
+	return json_pack("{s:o, s:s?, s:s?, s:o, s:o}", "id", id_text(person->id), "login",
+		person->login, "name", person->name, "mobile",
+		json_sprintf("%s@people.mobile/%s", person->mobile, person->login), "email",
+		json_sprintf("%s@people.email/%s", person->email, person->login));
 }
 
 static json_t *entity_of(const struct row_entity *entity)
@@ -301,6 +303,19 @@ static json_t *installed_of(const struct store *store, int64_t renewal)
 	return json_null();
 }
 
+static json_t *pace_of(const struct store *store)
+{
+	const struct row_breaker *row;
+
+	if (store->breaker.count == 0)
+		return json_null();
+	row = store_row(store->breaker, breaker, 0);
+	return json_pack("{s:b, s:n, s:s, s:I, s:I, s:I, s:I, s:I}", "office_hours", 0,
+		"requests_per_minute", "breaker", row->state, "version", (json_int_t)row->version,
+		"failures", (json_int_t)row->failures, "openings", (json_int_t)row->openings,
+		"since_at", (json_int_t)row->since_at, "until_at", (json_int_t)row->until_at);
+}
+
 /* ---- all of it ---- */
 
 static void put_renewal(json_t *doc, const struct row_renewal *renewal)
@@ -311,6 +326,7 @@ static void put_renewal(json_t *doc, const struct row_renewal *renewal)
 	json_object_set_new(doc, "state", text(renewal->state));
 	json_object_set_new(doc, "kind", text(renewal->kind));
 	json_object_set_new(doc, "attempts", json_integer(renewal->attempts));
+	json_object_set_new(doc, "reason", text(renewal->blocked_reason));
 	json_object_set_new(doc, "age_s", json_integer(age));
 	json_object_set_new(doc, "term_years", json_integer(renewal->term_years));
 	json_object_set_new(doc, "approved_fen", json_integer(renewal->approved_fen));
@@ -326,7 +342,7 @@ json_t *store_document(const struct store *store, const struct row_renewal *rene
 	const struct row_entity *entity = store_find(&store->entity, set->entity);
 	const struct row_campaign *campaign = store_get(&store->campaign, renewal->campaign);
 	int64_t handler = renewal->handler != 0 ? renewal->handler : set->handler;
-	json_t *doc = json_object();
+	json_t *turns, *doc = json_object();
 
 	put_renewal(doc, renewal);
 	json_object_set_new(doc, "install_id", text(store->installation));
@@ -343,7 +359,11 @@ json_t *store_document(const struct store *store, const struct row_renewal *rene
 	json_object_set_new(doc, "install", install_of(store, renewal));
 	json_object_set_new(doc, "installed", installed_of(store, renewal->id));
 	json_object_set_new(doc, "ca", copied(store->ca_meta));
+	json_object_set_new(doc, "pace", pace_of(store));
 	json_object_set_new(
 		doc, "pin_barred", json_boolean(store_pin_is_barred(store, set->token)));
+	turns = store_turns_document(store, renewal);
+	(void)json_object_update(doc, turns);
+	json_decref(turns);
 	return doc;
 }

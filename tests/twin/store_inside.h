@@ -11,6 +11,7 @@ struct ask {
 	int n;
 	const char *const *args;
 	PGresult *rows;
+	int place; /* of the item of a set statement, from 1 */
 	struct fault *fault;
 };
 
@@ -68,10 +69,21 @@ struct row_task *store_task_add(struct store *store, const char *kind, const cha
 bool store_pin_is_barred(const struct store *store, int64_t token);
 json_t *store_document(const struct store *store, const struct row_renewal *renewal);
 
+/* Of each item of a set statement ($1), at its place from 1: rows n, failed, why, then COLUMNS of its own.  What an item
+ * that fails has written is rolled back; the others go through. */
+typedef bool item_fn(struct store *store, struct ask *ask, const json_t *item, int row);
+bool store_each(struct store *store, struct ask *ask, int columns, item_fn *run);
+/* What comes of a conclusion's turns (conclude_turns). */
+bool store_turns(
+	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault);
+json_t *store_turns_document(const struct store *store, const struct row_renewal *renewal);
+json_t *store_certificate_facts(const struct row_certificate *certificate);
+bool store_is_paid(const struct store *store, int64_t renewal);
+void store_line_concerns(struct store *store, const struct row_line *line);
 /* The statements, by file. */
-ask_fn ask_claim, ask_load, ask_intend, ask_conclude, ask_rest, ask_reclaim, ask_files, ask_plan,
-	ask_start, ask_finish, ask_next, ask_facts_save, ask_facts_load, ask_payee_task,
-	ask_admin_needed;
+ask_fn ask_claim, ask_load, ask_intend, ask_conclude, ask_reclaim, ask_files, ask_plan, ask_start,
+	ask_finish, ask_next, ask_facts_save, ask_facts_load, ask_payee_task, ask_admin_needed,
+	ask_cas_register, ask_breaker_load, ask_breaker_store;
 ask_fn ask_task_done, ask_approve;
 ask_fn ask_to_export, ask_exported, ask_statement_save, ask_match_orders, ask_match_lines,
 	ask_links_save, ask_confirm, ask_release;

@@ -11,11 +11,17 @@
 
 static bool is_payable(const struct store *store, const struct row_order *order)
 {
-	const struct row_renewal *renewal = store_get(&store->renewal, order->renewal);
-	const struct row_set *set = store_get(&store->set, renewal->set);
+	const struct row_renewal *renewal =
+		store_find(&store->renewal, store_renewal_of(store, order->id, 0));
+	const struct row_set *set;
 
-	return text_equal(order->status, "open") &&
-		text_equal(renewal->state, "awaiting_payment") && !store_is_held(store, set->unit);
+	if (renewal == NULL)
+		return false;
+	set = store_get(&store->set, renewal->set);
+	return text_equal(order->status, "open") && text_equal(order->method, "bank_transfer") &&
+		text_equal(renewal->state, "awaiting_payment") &&
+		!text_equal(renewal->blocked_reason, "certificate") &&
+		!store_is_held(store, set->unit);
 }
 
 static json_t *order_document(const struct row_order *order)
@@ -101,6 +107,7 @@ bool ask_statement_save(struct store *store, struct ask *ask)
 		row = store_add(store, &store->line);
 		row->proven = json_is_true(json_object_get(doc, "proven"));
 		row->doc = store_json(store, json_deep_copy(line));
+		store_line_concerns(store, row);
 		count++;
 	}
 	ask_reply_json(ask, json_pack("{s:I}", "new", (json_int_t)count));
@@ -141,7 +148,8 @@ bool ask_match_orders(struct store *store, struct ask *ask)
 	for (size_t i = 0; i < store->order.count; i++) {
 		const struct row_order *order = store_row(store->order, order, i);
 
-		if (text_equal(order->status, "cancelled"))
+		if (text_equal(order->status, "cancelled") ||
+			!text_equal(order->method, "bank_transfer"))
 			continue;
 		ask_put_number(ask, row, 0, order->id);
 		ask_put(ask, row, 1, order->reference);
@@ -206,7 +214,8 @@ static void link_paid(struct store *store, int64_t order)
 	struct row_order *row = store_get(&store->order, order);
 
 	touch(store, order, row)->status = "linked";
-	store_wake(store, store_get(&store->renewal, row->renewal));
+	for (size_t i = 0; store_renewal_of(store, order, i) != 0; i++)
+		store_wake(store, store_get(&store->renewal, store_renewal_of(store, order, i)));
 }
 
 static void keep_link(

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/bytes.h"
-#include "common/digest.h"
 #include "common/text.h"
 #include "tests/twin/store_inside.h"
 
@@ -67,6 +66,8 @@ bool store_task_open(
 {
 	const json_t *values = json_object_get(doc, "values");
 	struct row_task *task = open_task(renewal, json_peek_text(doc, "kind"));
+	bool was_open = task != NULL;
+	int64_t due_at;
 
 	if (json_peek_text(doc, "title") == NULL || json_peek_text(doc, "instruction") == NULL ||
 		json_peek_text(doc, "if_ignored") == NULL)
@@ -83,7 +84,10 @@ bool store_task_open(
 	task->instruction = store_text(store, json_peek_text(doc, "instruction"));
 	task->values = store_json(store, values != NULL ? json_deep_copy(values) : json_object());
 	task->secret = store_text(store, json_peek_text(doc, "secret"));
-	task->due_at = json_as_instant(doc, "due_at");
+	due_at = json_as_instant(doc, "due_at");
+	if (was_open && json_object_get(doc, "due_is_usual") != NULL && task->due_at != NO_INSTANT)
+		due_at = task->due_at;
+	task->due_at = due_at;
 	return true;
 }
 
@@ -137,25 +141,6 @@ static bool gives_what_is_needed(
 	return true;
 }
 
-static const json_t *kept_files(struct store *store, const json_t *files)
-{
-	json_t *list = json_array(), *file;
-	size_t i;
-
-	json_array_foreach((json_t *)(uintptr_t)files, i, file)
-	{
-		char sha[SHA256_HEX];
-		size_t len = 0;
-		json_t *copy = json_copy(file);
-		OWNED unsigned char *bytes = base64_decode(json_peek_text(file, "data_b64"), &len);
-
-		sha256_hex(sha, bytes != NULL ? (const void *)bytes : "", len);
-		json_put_text(copy, "sha256", sha);
-		(void)json_array_append_new(list, copy);
-	}
-	return store_json(store, list);
-}
-
 static void clear_pin(struct store *store, int64_t token)
 {
 	for (size_t i = 0; i < store->pin.count; i++) {
@@ -178,7 +163,7 @@ static void finish(
 	task->answer = store_json(store, values != NULL ? json_deep_copy(values) : json_object());
 	task->closed_at = store_now();
 	task->closed_by = json_peek_number(person, "person", 0);
-	task->files = kept_files(store, json_object_get(doc, "files"));
+	task->files = store_json(store, json_deep_copy(json_object_get(doc, "files")));
 	if (strcmp(task->kind, "pin") == 0 &&
 		text_equal(json_peek_text(values, "remedy"), "cleared"))
 		clear_pin(store, task->token);
@@ -249,8 +234,7 @@ static void open_gate(struct store *store, const struct row_campaign *campaign, 
 		renewal = touch(store, renewal, renewal);
 		if (touches && renewal->touch_approval == 0)
 			renewal->touch_approval = id;
-		else if (!touches && renewal->spend_approval == 0 &&
-			!store_is_final(renewal->state))
+		else if (!touches && renewal->spend_approval == 0 && !renewal->ended)
 			renewal->spend_approval = id;
 		store_journal(store, renewal->id,
 			touches ? "touch_gate_opened" : "spend_gate_opened",

@@ -46,12 +46,13 @@ static bool is_one_of(const char *word, const char *const *words, size_t count)
 }
 
 /* States that no worker looks after: what begins with a plan waits for its gate. */
-static bool is_worked_on(const struct row_renewal *renewal)
+void store_set_state(struct row_renewal *renewal, const char *state)
 {
 	static const char *const gated[] = { "planned", "awaiting_approval" };
 
-	return !is_one_of(renewal->state, gated, COUNT_OF(gated)) &&
-		!store_is_final(renewal->state);
+	renewal->state = state;
+	renewal->ended = store_is_final(state);
+	renewal->works = !renewal->ended && !is_one_of(state, gated, COUNT_OF(gated));
 }
 
 struct row_renewal *store_fenced(
@@ -137,7 +138,7 @@ bool store_move(struct store *store, struct row_renewal *renewal, const char *ev
 	line->to = store_text(store, to);
 	line->by = store_text(store, by);
 	line->at = store_now();
-	renewal->state = line->to;
+	store_set_state(renewal, line->to);
 	renewal->attempts = 0;
 	renewal->blocked_reason = renewal->last_error = NULL;
 	renewal->claimed_until = NO_INSTANT;
@@ -149,7 +150,7 @@ bool store_move(struct store *store, struct row_renewal *renewal, const char *ev
 
 static bool is_due(const struct store *store, const struct row_renewal *renewal, int64_t now)
 {
-	return renewal->due_at <= now && is_worked_on(renewal) &&
+	return renewal->due_at <= now && renewal->works &&
 		(renewal->claimed_until == NO_INSTANT || renewal->claimed_until < now) &&
 		!set_is_held(store, renewal);
 }
@@ -207,7 +208,7 @@ int64_t store_next_due(const struct store *store)
 
 		if (!free && renewal->claimed_until < first)
 			first = renewal->claimed_until;
-		if (free && renewal->due_at < first && is_worked_on(renewal) &&
+		if (free && renewal->due_at < first && renewal->works &&
 			!set_is_held(store, renewal))
 			first = renewal->due_at;
 	}
@@ -259,7 +260,7 @@ static bool all_final(const struct store *store, int64_t campaign)
 	for (size_t i = 0; i < store->renewal.count; i++) {
 		const struct row_renewal *renewal = store_row(store->renewal, renewal, i);
 
-		if (renewal->campaign == campaign && !store_is_final(renewal->state))
+		if (renewal->campaign == campaign && !renewal->ended)
 			return false;
 	}
 	return true;
@@ -295,18 +296,24 @@ bool ask_reclaim(struct store *store, struct ask *ask)
 
 /* ---- one step ---- */
 
-bool ask_load(struct store *store, struct ask *ask)
+static bool load_one(struct store *store, struct ask *ask, const json_t *item, int row)
 {
-	const struct row_renewal *renewal = store_find(&store->renewal, ask_number(ask, 0, 0));
+	const struct row_renewal *renewal =
+		store_find(&store->renewal, json_peek_number(item, "id", 0));
 
-	ask_columns(ask, 1);
-	if (renewal != NULL && renewal->epoch == ask_number(ask, 1, 0)) {
+	if (renewal != NULL && renewal->epoch == json_peek_number(item, "epoch", 0)) {
 		JSON *document = store_document(store, renewal);
 		OWNED char *text = json_write(document);
 
-		ask_put(ask, 0, 0, text);
+		ask_put_number(ask, row, 0, ask->place);
+		ask_put(ask, row, 3, text);
 	}
 	return true;
+}
+
+bool ask_load(struct store *store, struct ask *ask)
+{
+	return store_each(store, ask, 1, load_one);
 }
 
 static struct row_effect *unsettled(const struct row_renewal *renewal, const char *op)
@@ -348,14 +355,15 @@ static bool attempt_is_taken(const struct row_renewal *renewal, const char *op, 
 	return false;
 }
 
-static bool intend_anew(struct store *store, struct row_renewal *renewal, const struct ask *ask)
+static bool intend_anew(
+	struct store *store, struct row_renewal *renewal, const json_t *item, struct fault *fault)
 {
-	const char *op = ask_text(ask, 2), *key = ask_text(ask, 4);
-	int64_t attempt = ask_number(ask, 3, 0);
+	const char *op = json_peek_text(item, "op"), *key = json_peek_text(item, "key");
+	int64_t attempt = json_peek_number(item, "attempt", 0);
 	struct row_effect *effect;
 
 	if (key_is_taken(store, key) || attempt_is_taken(renewal, op, attempt))
-		return fault_set(ask->fault, FAULT_CONFLICT,
+		return fault_set(fault, FAULT_CONFLICT,
 			"%s %" PRId64 " was intended before [effects_attempt_once]", op, attempt);
 	effect = store_add(store, &store->effect);
 	effect->renewal = renewal->id;
@@ -369,52 +377,51 @@ static bool intend_anew(struct store *store, struct row_renewal *renewal, const 
 	return true;
 }
 
-bool ask_intend(struct store *store, struct ask *ask)
+static bool intend_one(struct store *store, struct ask *ask, const json_t *item, int row)
 {
-	struct row_renewal *renewal =
-		store_fenced(store, ask_number(ask, 0, 0), ask_number(ask, 1, 0), ask->fault);
+	struct row_renewal *renewal = store_fenced(store, json_peek_number(item, "id", 0),
+		json_peek_number(item, "epoch", 0), ask->fault);
 	struct row_effect *known;
 
 	if (renewal == NULL ||
-		!gates_are_open(store, renewal, text_equal(ask_text(ask, 5), "true"), ask->fault))
+		!gates_are_open(
+			store, renewal, json_is_true(json_object_get(item, "spends")), ask->fault))
 		return false;
-	known = unsettled(renewal, ask_text(ask, 2));
+	known = unsettled(renewal, json_peek_text(item, "op"));
 	if (known != NULL)
 		touch(store, effect, known)->asked++;
-	else if (!intend_anew(store, renewal, ask))
+	else if (!intend_anew(store, renewal, item, ask->fault))
 		return false;
-	ask_columns(ask, 2);
-	ask_put_number(ask, 0, 0, known != NULL ? known->attempt : ask_number(ask, 3, 0));
-	ask_put(ask, 0, 1, known != NULL ? "t" : "f");
+	ask_put_number(ask, row, 0, ask->place);
+	ask_put_number(
+		ask, row, 3, known != NULL ? known->attempt : json_peek_number(item, "attempt", 0));
+	ask_put(ask, row, 4, known != NULL ? "t" : "f");
 	return true;
+}
+
+bool ask_intend(struct store *store, struct ask *ask)
+{
+	return store_each(store, ask, 4, intend_one);
 }
 
 void store_rest(struct store *store, struct row_renewal *renewal, const json_t *wait)
 {
-	const char *error = json_as_text(wait, "error");
+	const char *error = json_as_text(wait, "error"), *reason = json_peek_text(wait, "reason");
 	double seconds = json_number_value(json_object_get(wait, "seconds"));
 
 	renewal = touch(store, renewal, renewal);
-	renewal->attempts = error == NULL ? 0 : renewal->attempts + 1;
+	if (error == NULL)
+		renewal->attempts = 0;
+	else
+		renewal->attempts = reason != NULL && text_equal(renewal->blocked_reason, reason)
+			? renewal->attempts + 1
+			: 1;
 	renewal->last_error = store_text(store, error);
-	renewal->blocked_reason = store_text(store, json_as_text(wait, "reason"));
+	renewal->blocked_reason = store_text(store, reason);
 	renewal->due_at = renewal->woken_at > renewal->claimed_at
 		? store_now()
 		: store_now() + (int64_t)rint(seconds * (double)CLOCK_SECOND);
 	renewal->claimed_until = NO_INSTANT;
-}
-
-bool ask_rest(struct store *store, struct ask *ask)
-{
-	JSON *wait = ask_json(ask, 2);
-	struct row_renewal *renewal =
-		store_fenced(store, ask_number(ask, 0, 0), ask_number(ask, 1, 0), ask->fault);
-
-	if (renewal == NULL)
-		return false;
-	store_rest(store, renewal, wait);
-	ask_reply(ask, "");
-	return true;
 }
 
 bool ask_files(struct store *store, struct ask *ask)
@@ -430,10 +437,16 @@ bool ask_files(struct store *store, struct ask *ask)
 	ask_columns(ask, 4);
 	json_array_foreach(task != NULL ? task->files : NULL, i, file)
 	{
-		ask_put(ask, (int)i, 0, json_peek_text(file, "name"));
+		OWNED char *row =
+			text_dupf("%" PRId64 "/%" PRId64, task->id, json_peek_number(file, "n", 0));
+		OWNED char *name =
+			text_dupf("%s@task_files.name/%s", json_peek_text(file, "name"), row);
+		OWNED char *place = text_dupf("task_files.content/%s", row);
+
+		ask_put(ask, (int)i, 0, name);
 		ask_put(ask, (int)i, 1, json_peek_text(file, "media_type"));
-		ask_put(ask, (int)i, 2, json_peek_text(file, "sha256"));
-		ask_put(ask, (int)i, 3, json_peek_text(file, "data_b64"));
+		ask_put(ask, (int)i, 2, place);
+		ask_put(ask, (int)i, 3, json_peek_text(file, "content_b64"));
 	}
 	return true;
 }
@@ -516,5 +529,51 @@ bool ask_admin_needed(struct store *store, struct ask *ask)
 {
 	(void)store;
 	ask_reply(ask, "f");
+	return true;
+}
+
+/* ---- the CA's breaker ---- */
+
+bool ask_cas_register(struct store *store, struct ask *ask)
+{
+	ask_columns(ask, 0);
+	if (store->breaker.count == 0)
+		((struct row_breaker *)store_add(store, &store->breaker))->state = "closed";
+	return true;
+}
+
+bool ask_breaker_load(struct store *store, struct ask *ask)
+{
+	const struct row_breaker *row;
+
+	ask_columns(ask, 6);
+	if (store->breaker.count == 0)
+		return true;
+	row = store_row(store->breaker, breaker, 0);
+	ask_put(ask, 0, 0, row->state);
+	ask_put_number(ask, 0, 1, row->version);
+	ask_put_number(ask, 0, 2, row->failures);
+	ask_put_number(ask, 0, 3, row->openings);
+	ask_put_number(ask, 0, 4, row->since_at);
+	ask_put_number(ask, 0, 5, row->until_at);
+	return true;
+}
+
+bool ask_breaker_store(struct store *store, struct ask *ask)
+{
+	struct row_breaker *row =
+		store->breaker.count > 0 ? store_row(store->breaker, breaker, 0) : NULL;
+
+	ask_columns(ask, 1);
+	if (row == NULL || row->version != ask_number(ask, 1, -1))
+		return true;
+	row = touch(store, breaker, row);
+	row->state = store_text(store, ask_text(ask, 2));
+	row->version++;
+	row->failures = ask_number(ask, 3, 0);
+	row->openings = ask_number(ask, 4, 0);
+	row->since_at = ask_number(ask, 5, 0);
+	row->until_at = ask_number(ask, 6, 0);
+	ask_put_number(ask, 0, 0, row->version);
 	return true;
 }

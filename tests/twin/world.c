@@ -23,7 +23,7 @@ enum {
 	STREAM_KILLS,
 	STREAM_FLEET,
 	STREAM_LIFE,
-	CALM_DAYS = 30,
+	CALM_DAYS = 6,
 	LINE_TEXT = 600,
 	HOUR = 3600
 };
@@ -136,14 +136,14 @@ static bool draw_settings(struct world *world, struct dice *dice, struct fault *
 	if (!settings_defaults(&xuqid_settings, settings, fault))
 		return false;
 	settings->lease_seconds = dice_spread(dice, 40, 600);
-	settings->poll_first_seconds = dice_spread(dice, 30, 600);
+	settings->poll_first_seconds = dice_spread(dice, 120, 1200);
 	settings->poll_max_seconds = dice_spread(dice, 1800, 14400);
 	settings->verify_seconds = dice_spread(dice, 60, 7200);
 	settings->retry_first_seconds = dice_spread(dice, 6, 60);
 	settings->retry_max_seconds = dice_spread(dice, 600, 7200);
 	settings->meta_seconds = 6 * HOUR;
 	settings->flows_max = dice_between(dice, 2, 64);
-	payee = meta_payee(world->outside.sim);
+	payee = meta_payee(world->outside.sim, NULL, NULL);
 	free(settings->payee_account);
 	free(settings->payee_bank);
 	free(settings->gateway_url);
@@ -231,6 +231,7 @@ struct world *world_new(const struct world_options *options, const char *base, s
 		.on_executed = oracle_on_executed,
 		.on_line = options->trace ? on_line : NULL,
 		.context = world };
+	world->outside.seals = twin_seals();
 	world->outside.sim = make_sim(world, base, fault);
 	oracle_new(world);
 	tokens_new(world);
@@ -310,31 +311,33 @@ static void become_calm(struct world *world)
 	world_line(world, "the weather is calm now");
 }
 
-static bool all_ended(const struct world *world)
+static void look_at_store(struct world *world)
 {
+	int64_t due = store_next_due(world->store);
+
+	world->looked = world->store->version;
+	world->all_ended = true;
 	for (size_t i = 0; i < world->store->renewal.count; i++)
-		if (!store_is_final(store_row(world->store->renewal, renewal, i)->state))
-			return false;
-	return true;
+		world->all_ended &= store_row(world->store->renewal, renewal, i)->ended;
+	for (int i = 0; i < world->process_count; i++)
+		if (process_is_alive(world->processes[i]))
+			process_rest_until(world->processes[i], due);
 }
 
 static void after_turn(struct world *world)
 {
-	int64_t due = store_next_due(world->store);
-
 	oracle_look(world);
 	if (!world->calm)
 		trouble(world);
-	for (int i = 0; i < world->process_count; i++)
-		if (process_is_alive(world->processes[i]))
-			process_rest_until(world->processes[i], due);
+	if (world->looked != world->store->version)
+		look_at_store(world);
 }
 
 void world_run(struct world *world)
 {
 	const char *name = "birth";
 
-	while (name != NULL && !all_ended(world) && world->violations < WORLD_ERRORS) {
+	while (name != NULL && !world->all_ended && world->violations < WORLD_ERRORS) {
 		name = clockwork_step(world->clockwork, world->end_at);
 		if (name == NULL)
 			break;

@@ -41,7 +41,8 @@ struct world {
 	struct oracle *oracle;
 	struct tokens *tokens;
 	struct people *people;
-	uint64_t kills;
+	uint64_t kills, looked; /* looked: the version of the store that was seen last */
+	bool all_ended;
 	char first_violation[256];
 	uint64_t violations;
 };
@@ -54,6 +55,7 @@ void world_run(struct world *world);
 
 /* The file that holds the CA's key for xuqid (made by the program, gone with it), and that key. */
 extern const char twin_secret[];
+struct seal_keys *twin_seals(void); /* of personal data, made by the program */
 const char *twin_secret_file(void);
 
 /* Something that must never be.  The first one is kept in words. */
