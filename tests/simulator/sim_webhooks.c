@@ -202,21 +202,28 @@ static void notify(struct sim *sim, int64_t now, const json_t *webhook, const ch
 		queue(sim, webhook, id, body, due_at, bad);
 }
 
+/* Does nobody learn of it: a person's doing, or a payment whose notice is lost? */
+static bool is_untold(const char *type, const json_t *resource, const json_t *application)
+{
+	bool paid = text_equal(type, "payment.paid") || text_equal(type, "application.paid");
+
+	return json_is_true(json_object_get(application, "person")) ||
+		json_is_true(json_object_get(resource, "person")) ||
+		(paid && json_is_true(json_object_get(application, "without_notice")));
+}
+
 void notice_send(struct sim *sim, int64_t now, const char *type, const json_t *resource,
 	const json_t *application)
 {
-	struct sim_subject subject = sim_subject_of(sim, NULL, application);
+	struct sim_subject subject =
+		sim_subject_of(sim, NULL, application == NULL ? resource : application);
 	JSON *body = NULL;
 	OWNED char *text = NULL;
 	const char *id;
 	json_t *webhook;
 
 	if (json_object_size(sim_table(sim, "webhooks")) == 0 ||
-		json_is_true(json_object_get(application, "person")) ||
-		json_is_true(json_object_get(resource, "person")))
-		return;
-	if (text_equal(type, "payment.paid") &&
-		sim_knob_says(sim, "wechat_paid_without_notice", NULL, &subject))
+		is_untold(type, resource, application))
 		return;
 	body = notice_body(sim, now, type, resource, application);
 	text = json_write(body);

@@ -111,10 +111,9 @@ static void the_confirm_page_may_list_another_certificate(void **state)
 {
 	struct world *world = *state;
 	struct sim_journey second = world_second(world);
-	OWNED char *target = NULL;
 
 	world_knob(world, "other_certificate_shown", json_pack("{s:b}", "once", 1));
-	target = qr(world, "ref-000001");
+	free(qr(world, "ref-000001"));
 	assert_int_equal(json_array_size(json_object_get(world->client.reply, "certificates")), 1);
 	assert_string_equal(json_peek_text(shown(world, 0), "id"), second.certificate);
 	assert_int_equal(phone(world, "confirm"), 200);
@@ -127,10 +126,9 @@ static void the_confirm_page_may_list_another_certificate(void **state)
 static void a_confirm_page_without_any_other_certificate_is_empty(void **state)
 {
 	struct world *world = *state;
-	OWNED char *target = NULL;
 
 	world_knob(world, "other_certificate_shown", json_true());
-	target = qr(world, "ref-000001");
+	free(qr(world, "ref-000001"));
 	assert_int_equal(json_array_size(json_object_get(world->client.reply, "certificates")), 0);
 }
 
@@ -172,7 +170,7 @@ static void a_valid_binding_is_kept_and_used_again(void **state)
 {
 	struct world *world = *state;
 	OWNED char *first = qr(world, "ref-000001");
-	OWNED char *second = NULL, *list = NULL;
+	OWNED char *second = NULL;
 
 	assert_int_equal(phone(world, "confirm"), 200);
 	second = qr(world, "ref-000002");
