@@ -103,7 +103,7 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_POST, "/v1/tasks/:id/done", FILES, &task_done_route, ask_begin },
 	{ INBOUND_POST, "/v1/tasks/done", LIST, &tasks_done_route, ask_begin },
 	{ INBOUND_GET,  "/v1/sittings", 0, &sittings_route, ask_begin },
-	{ INBOUND_GET,  "/v1/sittings/:id", 0, &sitting_route, ask_begin },
+	{ INBOUND_GET,  "/v1/sittings/:ref", 0, &sitting_route, ask_begin },
 	{ INBOUND_GET,  "/v1/prices", 0, &prices_route, ask_begin },
 	{ INBOUND_POST, "/v1/prices", SMALL, &price_propose_route, ask_begin },
 	{ INBOUND_POST, "/v1/prices/:id/approve", SMALL, &price_approve_route, ask_begin },
