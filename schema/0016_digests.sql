@@ -131,6 +131,17 @@ begin
     'login', o.login, 'name', o.name, 'email', coalesce(sealed_at(o.email, 'people.email', o.login), o.email), 'install_id', (select id from installation));
 end $$;
 
+-- The doctor knows of owners whose last notice over a channel failed, until one arrives.
+create function notices_advise() returns void language sql as $$
+  select advise('notices', 'warn', case when count(*) > 0 then
+      format('%s digest(s) could not be sent, the last one to %s: %s', count(*), (array_agg(x.login order by x.id desc))[1], (array_agg(x.last_error order by x.id desc))[1]) end,
+    'Check notify.* in the settings and the address; xuqi notice list --state failed')
+  from (select distinct on (d.owner_id, n.channel) n.id, n.state, n.last_error, m.login
+        from deliveries n join digests d on d.id = n.digest_id join people m on m.id = d.owner_id
+        where n.state in ('sent', 'failed', 'unsure') order by d.owner_id, n.channel, n.id desc) x
+  where x.state = 'failed'
+$$;
+
 -- What became of a notice: sent, unsure, failed, or due again in SECONDS.  Only who holds it settles it.
 create function notice_settle(p_notice bigint, p_attempt int, p_state text, p_seconds double precision, p_error text) returns boolean
 language plpgsql as $$
@@ -139,10 +150,9 @@ begin
     due_at = case when p_state = 'due' then clock_timestamp() + make_interval(secs => p_seconds) else due_at end,
     settled_at = case when p_state <> 'due' then clock_timestamp() end
   where id = p_notice and attempts = p_attempt and state = 'sending';
-  if found and p_state = 'failed' then
-    perform advise('notices', 'warn', 'a digest could not be sent: ' || p_error, 'Check notify.* in the settings; xuqi notice list');
-  elsif found and p_state = 'sent' then
-    perform advise('notices', 'warn', null, '');
+  if found then
+    perform notices_advise();
+    return true;
   end if;
-  return found;
+  return false;
 end $$;

@@ -229,7 +229,7 @@ static void a_digest_that_cannot_be_sent_is_the_doctors_matter(void **state)
 	JSON *digest = claimed();
 
 	(void)sql("select notice_settle(1, 1, 'failed', 0, 'no such mailbox')");
-	assert_sql("a digest could not be sent: no such mailbox",
+	assert_sql("1 digest(s) could not be sent, the last one to o1: no such mailbox",
 		"select text from advice where area = 'notices'");
 	(void)make(SLOT2, "false");
 	assert_int_equal(send_all(), 1);
