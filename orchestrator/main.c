@@ -24,6 +24,7 @@
 #include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/flows/pacing.h"
 #include "orchestrator/flows/privacy_watch.h"
+#include "orchestrator/flows/reconciling.h"
 #include "orchestrator/flows/resealing.h"
 #include "orchestrator/flows/sets.h"
 #include "orchestrator/flows/starting.h"
@@ -50,6 +51,7 @@ struct daemon {
 	bool embedded, migrate_only, failed;
 	struct ca_watch *watches[CONNECTORS_MAX];
 	struct tending *tending;
+	struct reconciling *reconciling;
 	struct notifying *notifying;
 	struct event *on_term, *on_int, *stop_timer, *mend_timer;
 	int64_t stop_deadline_ms;
@@ -96,6 +98,8 @@ static void daemon_stop(struct daemon *self)
 		sweep_stop(self->app.sweep);
 	if (self->tending != NULL)
 		tending_stop(self->tending);
+	if (self->reconciling != NULL)
+		reconciling_stop(self->reconciling);
 	if (self->notifying != NULL)
 		notifying_stop(self->notifying);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
@@ -216,6 +220,9 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 	self->tending = self->app.sweep != NULL ? tending_new(&self->app, fault) : NULL;
 	self->notifying = self->tending != NULL ? notifying_new(&self->app, fault) : NULL;
 	if (self->notifying == NULL)
+		return false;
+	self->reconciling = reconciling_new(&self->app, fault);
+	if (self->reconciling == NULL)
 		return false;
 	watch_cas(self);
 	(void)privacy_watch_new(&self->app);
@@ -371,6 +378,7 @@ static void daemon_free(struct daemon *self)
 	inbound_free(app->agents);
 	sweep_free(app->sweep);
 	tending_free(self->tending);
+	reconciling_free(self->reconciling);
 	notifying_free(self->notifying);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		ca_watch_free(self->watches[i]);

@@ -586,7 +586,7 @@ create index install_orders_by_token on install_orders (token_id) where state <>
 create table pin_attempts (
   id           bigint generated always as identity primary key,
   token_id     bigint not null references tokens,
-  order_id     bigint not null references install_orders,
+  order_id     bigint references install_orders, -- null: an attempt that a restore cannot rule out
   permit_ref   text not null constraint pin_attempts_ref_once unique,
   permitted_at timestamptz not null default clock_timestamp(),
   expires_at   timestamptz not null,

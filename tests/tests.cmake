@@ -3,6 +3,20 @@
 add_executable(xuqid-fresh-keys orchestrator/main.c orchestrator/settings.c
                tests/variants/fresh_keys.c)
 target_link_libraries(xuqid-fresh-keys PRIVATE api)
+# That of the backup test: xuqid that forgets at its start that a backup was restored.
+add_executable(xuqid-forgets-restore orchestrator/main.c orchestrator/settings.c
+               tests/variants/forgets_restore.c)
+target_link_libraries(xuqid-forgets-restore PRIVATE api)
+
+# xuqid that kills itself at named points (tests/rig/kill_edges.sh).
+set(KILL_POINTS orchestrator/main.c orchestrator/settings.c tests/variants/kill_points.c)
+add_executable(xuqid-kill-points ${KILL_POINTS})
+add_executable(xuqid-kill-points-fresh-keys ${KILL_POINTS} tests/variants/fresh_keys.c)
+foreach(variant xuqid-kill-points xuqid-kill-points-fresh-keys)
+  target_link_libraries(${variant} PRIVATE api)
+  target_link_options(${variant} PRIVATE
+    LINKER:--wrap=PQsendQueryParams,--wrap=PQgetResult,--wrap=renewal_edge_find)
+endforeach()
 
 # Unit tests: tests/unit/NAME_test.c is one cmocka program that may link every layer.
 file(GLOB UNIT_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*_test.c)
@@ -17,6 +31,8 @@ foreach(source ${UNIT_TESTS})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
+
+target_link_libraries(restore_test PRIVATE backup)
 
 # Tests of the agent run its real programs on SoftHSM tokens; agent_bench.c is their workstation.
 add_library(agent_bench STATIC ${CMAKE_SOURCE_DIR}/tests/unit/agent_bench.c

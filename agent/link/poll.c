@@ -78,6 +78,14 @@ static void remember_report(
 		log_warn("report.unremembered", LOG_FAULT(&fault));
 }
 
+/* The server lost what it knew (it was restored from a backup): the next poll is a report. */
+static void forget_report(const struct agent_settings *settings)
+{
+	OWNED char *path = agent_path(settings, PATH_REPORTED);
+
+	(void)unlink(path);
+}
+
 static char *report_body(const struct report *report)
 {
 	char now[CLOCK_TEXT];
@@ -122,6 +130,8 @@ static bool take_answer(const struct agent_settings *settings, const struct repo
 	if (reported != NULL)
 		remember_report(reported, settings,
 			json_peek_number(root, "report_seconds", REPORT_SECONDS));
+	else if (json_is_true(json_object_get(root, "report_wanted")))
+		forget_report(settings);
 	worker_tell_number("poll_seconds", poll_seconds);
 	return keep_order(settings, json_array_get(orders, 0), fault);
 }

@@ -218,6 +218,8 @@ static enum flow_next orders_answer(struct flow *flow, void *self)
 	call->answer = json_pack("{s:s, s:I, s:I, s:o}", "server_time", now, "poll_seconds",
 		(json_int_t)settings->agents_poll_seconds, "report_seconds",
 		(json_int_t)settings->agents_report_seconds, "orders", orders);
+	if (PQgetvalue(rows, 0, 1)[0] == 't')
+		(void)json_object_set_new(call->answer, "report_wanted", json_true());
 	return FLOW_DONE;
 }
 

@@ -75,6 +75,7 @@ STATEMENT_ROUTE(agent_revoke, ROLE_OPERATOR | ROLE_ADMIN, agent_revoke);
 STATEMENT_ROUTE(holds, LOOK, hold_list);
 STATEMENT_ROUTE(hold_set, ROLE_OPERATOR | ROLE_FINANCE | ROLE_APPROVER | ROLE_ADMIN, hold_set);
 STATEMENT_ROUTE(hold_release, ROLE_OPERATOR | ROLE_APPROVER | ROLE_ADMIN, hold_release);
+STATEMENT_ROUTE(restore, LOOK, restore_status);
 STATEMENT_ROUTE(doctor, LOOK, doctor);
 STATEMENT_ROUTE(organisation, ROLE_ADMIN, organisation_apply);
 STATEMENT_ROUTE(tokens, ROLE_ADMIN | ROLE_AUDITOR, token_list);
@@ -128,6 +129,7 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_GET,  "/v1/holds", 0, &holds_route, ask_begin },
 	{ INBOUND_POST, "/v1/holds", SMALL, &hold_set_route, ask_begin },
 	{ INBOUND_POST, "/v1/holds/:id/release", SMALL, &hold_release_route, ask_begin },
+	{ INBOUND_GET,  "/v1/restore", 0, &restore_route, ask_begin },
 	{ INBOUND_GET,  "/v1/doctor", 0, &doctor_route, ask_begin },
 	{ INBOUND_POST, "/v1/organisation", POLICY, &organisation_route, ask_begin },
 	{ INBOUND_POST, "/v1/tokens", SMALL, &token_route, ask_begin },

@@ -239,4 +239,20 @@ static const struct field privacy_erase[] = {
 static const struct field help_fields[] = {
 	{ "--all", NULL, FIELD_LOCAL, 0, NULL, "every command with its options; with -o json for programs" },
 };
+
+static const struct field backup_file[] = {
+	{ "FILE", "FILE", FIELD_LOCAL, 0, NULL, "the backup" },
+};
+
+static const struct field backup_fields[] = {
+	{ "FILE", "FILE", FIELD_LOCAL, 0, NULL, "a new file, or - for standard output (to encrypt it, say)" },
+	{ "--settings", "FILE", FIELD_LOCAL, 0, NULL, "the settings of xuqid" },
+};
+
+static const struct field restore_fields[] = {
+	{ "FILE", "FILE", FIELD_LOCAL, 0, NULL, "the backup" },
+	{ "--settings", "FILE", FIELD_LOCAL, 0, NULL, "the settings of xuqid" },
+	{ "--over", "ID", FIELD_LOCAL, 0, NULL, "replace the installation with this id, which is here" },
+};
+
 /* clang-format on */

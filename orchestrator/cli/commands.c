@@ -6,53 +6,6 @@
 /* clang-format off */
 #define FIELDS(array) .fields = (array), .field_count = COUNT_OF(array)
 
-const struct field global_fields[] = {
-	{ "--url", "URL", FIELD_LOCAL, 0, NULL, "the server, https:// (http:// on loopback only); else XUQI_URL, else " XUQI_URL_DEFAULT },
-	{ "--token-file", "FILE", FIELD_LOCAL, 0, NULL, "file with your API token, yours alone (chmod 600); else XUQI_TOKEN_FILE" },
-	{ "--ca-file", "FILE", FIELD_LOCAL, 0, NULL, "PEM of the CA that signed the server's certificate; else XUQI_CA_FILE" },
-	{ "--output", "table|json", FIELD_LOCAL, 0, NULL, "table (for people) or json (the server's answer); -o for short" },
-	{ "--help", NULL, FIELD_LOCAL, 0, NULL, "this text; -h for short" },
-	{ "--version", NULL, FIELD_LOCAL, 0, NULL, "the version of this program" },
-};
-const size_t global_field_count = COUNT_OF(global_fields);
-
-const struct field list_fields[] = {
-	{ "--limit", "N", FIELD_QUERY, 0, "limit", "one page of at most N (1..200) instead of everything" },
-	{ "--cursor", "CURSOR", FIELD_QUERY, 0, "cursor", "the page after next_cursor of the last one" },
-};
-const size_t list_field_count = COUNT_OF(list_fields);
-
-const struct field commit_field = {
-	"--commit", NULL, FIELD_LOCAL, 0, NULL, "really do it; without it the answer is a dry run" };
-
-const struct noun nouns[] = {
-	{ "cert", "the certificates known: what agents report and what lists say", NULL },
-	{ "plan", "what a policy would renew, when and for how much", NULL },
-	{ "policy", "policy files", NULL },
-	{ "campaign", "a plan that is approved and run", NULL },
-	{ "renewal", "the life of each renewal (续期)", NULL },
-	{ "task", "what waits for a person", NULL },
-	{ "sitting", "the cards that one person works off at one place in about half an hour", "list" },
-	{ "price", "prices of CAs that quote none (价目)", "list" },
-	{ "handler", "who acts for a legal entity (经办人): leave, deputies, succession", "list" },
-	{ "notice", "digests by e-mail and chat robot: what was sent to whom", "list" },
-	{ "payment", "payment orders for the bank", NULL },
-	{ "statement", "bank statements", NULL },
-	{ "match", "which transfer pays which renewal", NULL },
-	{ "invoice", "invoices (电子发票)", NULL },
-	{ "agent", "the agents on the workstations", NULL },
-	{ "hold", "stop outside effects: all, or of one unit", "list" },
-	{ "doctor", "what is wrong, and what to do about it", NULL },
-	{ "org", "legal entities, units and payer accounts", NULL },
-	{ "token", "API tokens of people and programs", NULL },
-	{ "person", "people, their data masked", "list" },
-	{ "file", "files that people attached to tasks", NULL },
-	{ "privacy", "keys and erasure of personal data (个人信息)", "status" },
-	{ "completion", "completion for shells", NULL },
-	{ "help", "all commands", NULL },
-};
-const size_t noun_count = COUNT_OF(nouns);
-
 /* clang-format on */
 
 #define ANYONE "any role"
@@ -84,6 +37,14 @@ static const char export_detail[] =
 	"Writes one file for the bank with every payment order that is not in a file yet.  Nobody\n"
 	"pays by this: a person uploads the file at the bank.  The same bytes can be had again with\n"
 	"'xuqi payment file ID'.";
+
+static const char backup_detail[] =
+	"The file holds keys and personal data: keep it as you keep the state directory.\n"
+	"Settings and the files that they name are not in it.";
+
+static const char restore_detail[] =
+	"A damaged or foreign file is refused before anything is touched. The next start of xuqid is held: it asks\n"
+	"the CA what happened since the backup; two people release the hold (xuqi restore status).";
 
 const struct command commands[] = {
 	{ .noun = "cert",
@@ -480,6 +441,29 @@ const struct command commands[] = {
 		.roles = "operator, approver, admin; two persons, one after the other",
 		.summary = "end a hold: it ends when a second person releases it too",
 		FIELDS(id_fields) },
+	{ .noun = "backup",
+		.roles = "whoever may read xuqid's settings and state directory",
+		.summary = "keep this installation in FILE, mode 0600; xuqid may run",
+		.detail = backup_detail,
+		FIELDS(backup_fields) },
+	{ .noun = "restore",
+		.verb = "from",
+		.roles = "whoever may write xuqid's state directory; xuqid must be stopped",
+		.summary = "make the installation of the backup FILE this one; the next start is held",
+		.detail = restore_detail,
+		FIELDS(restore_fields) },
+	{ .noun = "restore",
+		.verb = "check",
+		.roles = "whoever may read the file",
+		.summary = "compare everything in the backup FILE with its own list",
+		FIELDS(backup_file) },
+	{ .noun = "restore",
+		.verb = "status",
+		.method = "GET",
+		.path = "/v1/restore",
+		.roles = ANYONE,
+		.summary = "what is done and what is left after the last restore",
+		.columns = "state area text remedy renewal" },
 	{ .noun = "doctor",
 		.method = "GET",
 		.path = "/v1/doctor",

@@ -9,6 +9,7 @@
 #include "orchestrator/cli/grid.h"
 #include "orchestrator/cli/help.h"
 #include "orchestrator/cli/invocation.h"
+#include "orchestrator/cli/local.h"
 #include "orchestrator/cli/run.h"
 
 static void print_help(const struct invocation *invocation, struct text *out)
@@ -51,6 +52,8 @@ static enum cli_exit act(const struct invocation *invocation)
 		text_add(&out, "xuqi " XUQI_VERSION "\n");
 	else if (invocation->help)
 		print_help(invocation, &out);
+	else if (local_is(invocation))
+		return local_run(invocation);
 	else if (invocation->command->method == NULL)
 		print_own(invocation, &out);
 	else

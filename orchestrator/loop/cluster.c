@@ -459,6 +459,26 @@ bool cluster_start(
 	return true;
 }
 
+bool cluster_join(
+	struct cluster *cluster, const char *state_dir, const char *user, struct fault *fault)
+{
+	struct cluster fresh = { .lock_fd = -1 };
+	OWNED char *state = realpath(state_dir, NULL);
+
+	if (state == NULL)
+		return fault_set(fault, FAULT_ABSENT, "%s: %s", state_dir, strerror(errno));
+	fresh.data_dir = file_join(state, "pgdata");
+	if (recorded_pid(&fresh) == 0 || !choose_user(&fresh, user, fault) ||
+		!choose_version(&fresh, fault) || !make_socket_dir(&fresh, state, fault) ||
+		ping(&fresh) != PQPING_OK || !serves_our_data(&fresh)) {
+		cluster_stop(&fresh);
+		return fault_set(fault, FAULT_ABSENT, "no server runs on %s", state);
+	}
+	fresh.conninfo = text_dupf("host='%s' dbname=xuqi user=xuqi", fresh.socket_dir);
+	*cluster = fresh;
+	return true;
+}
+
 bool cluster_mend(struct cluster *cluster, struct fault *fault)
 {
 	int status = 0;

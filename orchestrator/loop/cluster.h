@@ -27,6 +27,10 @@ struct cluster {
  * messages go to STATE/postgres.log.  FAULT_HUMAN names the remedy. */
 bool cluster_start(struct cluster *cluster, const char *state_dir, const char *user,
 	struct fault *fault) MUST_CHECK;
+/* Reach the server that another process of this machine runs on STATE_DIR, without owning it: conninfo and
+ * bin_dir are filled, and cluster_stop only frees.  FAULT_ABSENT: none runs. */
+bool cluster_join(struct cluster *cluster, const char *state_dir, const char *user,
+	struct fault *fault) MUST_CHECK;
 /* Start the server again where it has ended by itself (killed, out of memory); true while it runs.  Blocks
  * while it starts: for a timer that looks when no connection is up. */
 bool cluster_mend(struct cluster *cluster, struct fault *fault) MUST_CHECK;

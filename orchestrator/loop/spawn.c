@@ -43,7 +43,13 @@ static _Noreturn void become(const struct spawn *spawn)
 	static char path[] = "PATH=/usr/bin:/bin";
 	static char locale[] = "LC_ALL=C.UTF-8";
 	static char zone[] = "TZ=UTC";
-	char *const environment[] = { path, locale, zone, NULL };
+
+	union {
+		const char *in;
+		char *out;
+	} variable = { .in = spawn->variable };
+
+	char *const environment[] = { path, locale, zone, variable.out, NULL };
 	int empty = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	(void)umask(077);
 	reset_signals();

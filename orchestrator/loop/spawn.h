@@ -13,7 +13,8 @@ struct spawn {
 	const char *dir;         /* working directory */
 	uid_t uid;               /* changed to when we are root, with its groups dropped */
 	gid_t gid;
-	int log_fd; /* standard output and error; standard input is empty */
+	int log_fd;           /* standard output and error; standard input is empty */
+	const char *variable; /* one more of the environment, NAME=value, or NULL; never a secret */
 };
 
 /* The child's pid, or -1 with a fault. */

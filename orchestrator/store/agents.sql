@@ -12,7 +12,8 @@ with seen as (select check_in($1::bigint, $2::jsonb))
 select count(*) from seen
 
 -- name: agent_orders
-select order_offer($1::bigint)::text
+-- The order for an agent, and whether its report is wanted anew: a restored backup knows an older one.
+select order_offer($1::bigint)::text, exists (select from restore_reports where agent_id = $1::bigint)
 
 -- name: agent_seen
 update agents set last_seen_at = now() where id = $1::bigint
