@@ -88,16 +88,23 @@ static void every_operation_of_the_contract_is_answered_as_it_says(void **state)
 	assert_true(count > 25);
 }
 
-static void every_code_of_the_simulator_is_in_the_contracts_table(void **state)
+/* The text of the contract's introduction in one line (owned). */
+static char *introduction(void)
 {
-	const char *text = member(member(contract, "info"), "description")->text;
-	OWNED char *flat = text_dup(text);
+	char *flat = text_dup(member(member(contract, "info"), "description")->text);
 
-	(void)state;
 	for (char *at = flat; *at != '\0'; at++) {
 		if (*at == '\n')
 			*at = ' ';
 	}
+	return flat;
+}
+
+static void every_code_of_the_simulator_is_in_the_contracts_table(void **state)
+{
+	OWNED char *flat = introduction();
+
+	(void)state;
 	for (int i = 0; i < SIM_CODE_COUNT; i++) {
 		enum sim_code code = (enum sim_code)i;
 		OWNED char *row = text_dupf("%s %d%s ", sim_code_word(code), sim_code_status(code),
@@ -166,12 +173,116 @@ static void answers_have_the_members_of_their_schemas(void **state)
 	assert_conforms("Problem", client->reply);
 }
 
+/* GET TARGET (taken) and compare the answer, or its first item, with SCHEMA. */
+static void conforms_at(struct world *world, const char *schema, char *target)
+{
+	OWNED char *owned = target;
+	json_t *items;
+
+	assert_int_equal(sim_client_call(&world->client, "GET", owned, NULL), 200);
+	items = json_object_get(world->client.reply, "items");
+	assert_conforms(schema, items == NULL ? world->client.reply : json_array_get(items, 0));
+}
+
+static char *at_application(const struct world *world)
+{
+	return text_dupf("/v1/applications/%s", world->journey.application);
+}
+
+static void branches_have_the_members_of_their_schemas(void **state)
+{
+	struct world *world = *state;
+	struct sim_client *client = &world->client;
+
+	(void)sim_client_knob(client, "review", json_string("correctable"));
+	world_walk(world, WALK_VERIFIED);
+	client->now += CLOCK_SECOND;
+	conforms_at(world, "Application", at_application(world));
+	assert_string_equal(sim_client_text(client, "state"), "correction_required");
+	client->now += 6 * CLOCK_DAY;
+	conforms_at(world, "Application", at_application(world));
+	assert_string_equal(sim_client_text(client, "state"), "rejected");
+	conforms_at(world, "Refund", text_dup("/v1/refunds"));
+	conforms_at(world, "Payment", text_dup("/v1/payments"));
+	assert_int_equal(sim_client_call(client, "POST", "/v1/webhooks",
+				 json_pack("{s:s, s:[s]}", "url", "http://x", "events", "*")),
+		201);
+	assert_conforms("Webhook", client->reply);
+	conforms_at(world, "Webhook", text_dup("/v1/webhooks"));
+	assert_int_equal(sim_client_call(client, "POST", "/v1/invoice-logins",
+				 json_pack("{s:s}", "mobile", "13800138000")),
+		201);
+	assert_conforms("InvoiceLogin", client->reply);
+}
+
+static void wechat_orders_and_failed_bindings_have_the_members_of_their_schemas(void **state)
+{
+	struct world *world = *state;
+	struct sim_client *client = &world->client;
+	OWNED char *code_url = NULL;
+
+	world_walk(world, WALK_SUBMITTED);
+	assert_int_equal(
+		sim_client_call(client, "POST", "/v1/payments",
+			json_pack("{s:s, s:[s], s:s}", "method", "wechat_pay", "applications",
+				world->journey.application, "invoice_email", "a@b.cn")),
+		201);
+	assert_conforms("Payment", client->reply);
+	code_url = text_dup(sim_client_text(client, "code_url"));
+	(void)sim_client_control(client, "POST", "/sim/phone",
+		json_pack("{s:s, s:s}", "code_url", code_url, "action", "pay"));
+	conforms_at(world, "Payment", text_dup("/v1/payments"));
+	world->journey = world_second(world);
+	(void)sim_client_knob(client, "cancel_at_confirm", json_true());
+	assert_true(sim_client_walk(client, &world->journey, WALK_BOUND));
+	conforms_at(world, "Binding",
+		text_dupf("/v1/bindings?client_ref=%s", world->journey.client_ref));
+	assert_non_null(json_object_get(
+		json_array_get(json_object_get(client->reply, "items"), 0), "failed"));
+}
+
+static void every_notice_is_of_a_type_that_the_contract_lists(void **state)
+{
+	static const char *const families[] = { "binding.", "application.", "payment.", "refund." };
+	struct world *world = *state;
+	struct sim_client *client = &world->client;
+	OWNED char *flat = introduction();
+	struct sim_delivery delivery;
+	int notices = 0;
+
+	(void)sim_client_call(client, "POST", "/v1/webhooks",
+		json_pack("{s:s, s:[s]}", "url", "http://x", "events", "*"));
+	(void)sim_client_knob(client, "review",
+		json_pack("{s:s, s:i}", "value", "approve_then_revoke", "ms", 5000));
+	world_walk(world, WALK_INSTALLED);
+	client->now += CLOCK_DAY;
+	sim_advance(client->sim, client->now);
+	while (sim_delivery_take(client->sim, client->now, &delivery)) {
+		JSON *body = json_loads(delivery.body, 0, NULL);
+		const char *type = json_peek_text(body, "type");
+		OWNED char *spaced = text_dupf(" %s", type);
+		bool known = strstr(flat, spaced) != NULL;
+
+		for (size_t i = 0; i < COUNT_OF(families); i++)
+			known |= text_starts(type, families[i]);
+		if (!known)
+			fail_msg("gateway.yaml does not list the notice %s", type);
+		sim_delivery_done(client->sim, client->now, delivery.id, 200);
+		sim_delivery_free(&delivery);
+		notices++;
+	}
+	assert_true(notices > 12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(every_operation_of_the_contract_is_answered_as_it_says),
 		WORLD_TEST(every_code_of_the_simulator_is_in_the_contracts_table),
 		WORLD_TEST(answers_have_the_members_of_their_schemas),
+		WORLD_TEST(branches_have_the_members_of_their_schemas),
+		WORLD_TEST(wechat_orders_and_failed_bindings_have_the_members_of_their_schemas),
+		WORLD_TEST(every_notice_is_of_a_type_that_the_contract_lists),
 	};
 
 	return cmocka_run_group_tests_name(

@@ -173,7 +173,6 @@ static void act_on_money(struct sim_client *client, uint64_t *seed)
 	static const char *const methods[] = { "wechat_pay", "bank_transfer" };
 	OWNED char *close =
 		text_dupf("/v1/payments/%s/close", any(client->sim, seed, "payments", "id"));
-	OWNED char *serial = NULL;
 
 	(void)sim_client_call(client, "POST", "/v1/payments",
 		json_pack("{s:s, s:[s], s:s}", "method", methods[draw(seed, 2)], "applications",
@@ -275,7 +274,7 @@ static void the_books_stay_right_through_random_lives(void **state)
 		client.sim = sim_new(&client.options, NOON, &fault);
 		for (int i = 0; i < CERTIFICATES; i++)
 			(void)sim_client_enrol(&client, id, world_public_pem, "both",
-				NOON + (i - 1) * 20 * CLOCK_DAY);
+				NOON + INT64_C(20) * (i - 1) * CLOCK_DAY);
 		for (int step = 0; step < STEPS; step++) {
 			live(&client, &seed);
 			check_books(client.sim);
