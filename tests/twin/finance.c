@@ -97,12 +97,22 @@ static bool decide_links(struct world *world)
 	return any;
 }
 
+static void decide(void *context);
+
+static void decide_later(struct world *world)
+{
+	if (!world->finance.decides)
+		world_after(world, soon(world, 2 * HOUR), "finance decides", decide, world, NULL);
+	world->finance.decides = true;
+}
+
 static void decide(void *context)
 {
 	struct world *world = context;
 
+	world->finance.decides = false;
 	if (decide_links(world))
-		world_after(world, soon(world, 2 * HOUR), "finance decides", decide, world, NULL);
+		decide_later(world);
 }
 
 static void fetch(void *context)
@@ -112,12 +122,20 @@ static void fetch(void *context)
 	OWNED char *target = text_dupf("/sim/bank/statement?account=%s", payer->payer_account);
 	struct sim_answer answer;
 
+	world->finance.fetches = false;
 	sim_control(world->outside.sim, clockwork_now(world->clockwork),
 		&(struct sim_request){ .method = "GET", .target = target }, &answer);
 	if (answer.status == 200)
 		import(world, answer.body, answer.body_len);
 	sim_answer_done(&answer);
-	world_after(world, soon(world, 2 * HOUR), "finance decides", decide, world, NULL);
+	decide_later(world);
+}
+
+static void fetch_later(struct world *world, int64_t most_s)
+{
+	if (!world->finance.fetches)
+		world_after(world, soon(world, most_s), "statement", fetch, world, NULL);
+	world->finance.fetches = true;
 }
 
 /* ---- the payment file goes out ---- */
@@ -144,8 +162,7 @@ static void execute(void *context)
 	json_decref(world_control(world, "POST", "/sim/bank/execute", upload->csv, &status));
 	world_line(world, "bank: executes a file: %d", status);
 	upload_free(upload);
-	world_after(world, soon(world, 8 * HOUR), "statement", fetch, world, NULL);
-	world_after(world, soon(world, 24 * HOUR), "statement", fetch, world, NULL);
+	fetch_later(world, 8 * HOUR);
 }
 
 static bool mark_exported(
@@ -169,6 +186,15 @@ static bool mark_exported(
 	return rows != NULL;
 }
 
+static void export(void *context);
+
+static void export_later(struct world *world)
+{
+	if (!world->finance.exports)
+		world_after(world, soon(world, 4 * HOUR), "finance", export, world, NULL);
+	world->finance.exports = true;
+}
+
 static void export(void *context)
 {
 	struct world *world = context;
@@ -182,8 +208,9 @@ static void export(void *context)
 	struct upload *upload;
 
 	PQclear(rows);
+	world->finance.exports = false;
 	if (alerted && count > 0)
-		world_after(world, soon(world, 2 * HOUR), "finance", export, world, NULL);
+		export_later(world);
 	if (alerted || count == 0 || !mark_exported(world, orders, csv, total_fen))
 		return;
 	upload = zalloc(1, sizeof *upload);
@@ -193,6 +220,6 @@ static void export(void *context)
 
 void finance_begin(struct world *world)
 {
-	world_after(world, soon(world, 4 * HOUR), "finance", export, world, NULL);
-	world_after(world, soon(world, 4 * HOUR), "finance decides", decide, world, NULL);
+	export_later(world);
+	decide_later(world);
 }

@@ -247,7 +247,7 @@ static void on_task(void *context, const struct row_task *task)
 
 	world_line(world, "task %" PRId64 " %s: %s", task->id, task->kind, task->state);
 	if (strcmp(task->state, "open") == 0)
-		look_later(world, task->id, 4 * HOUR);
+		look_later(world, task->id, 2 * HOUR);
 }
 
 /* ---- the gates ---- */
@@ -328,9 +328,4 @@ void people_new(struct world *world)
 		.context = world };
 	world_after(world, dice_between(&world->actor_dice, 1, 4 * HOUR) * CLOCK_SECOND, "approver",
 		approver_looks, world, NULL);
-}
-
-void people_free(struct world *world)
-{
-	(void)world;
 }

@@ -52,6 +52,7 @@ struct row_certificate {
 	int64_t id, set;
 	const char *issuer_sha256, *serial, *sha256, *role, *spki_sha256, *subject_sha256, *der_b64;
 	int64_t not_after;
+	const json_t *facts; /* all of it as the stages see it; made when first asked for */
 };
 
 struct row_campaign {

@@ -21,10 +21,10 @@ static json_t *number(int64_t value)
 	return value != 0 ? json_integer(value) : json_null();
 }
 
-/* What a row holds, copied: the document is the caller's. */
-static json_t *copied(const json_t *value)
+/* What a row holds, shared: rows never change the JSON that they point to, and the document is only written. */
+static json_t *shared(const json_t *value)
 {
-	return value != NULL ? json_deep_copy(value) : json_null();
+	return value != NULL ? json_incref((json_t *)(uintptr_t)value) : json_null();
 }
 
 static json_t *set_of(const struct row_set *set)
@@ -42,7 +42,7 @@ static json_t *set_of(const struct row_set *set)
 	return doc;
 }
 
-json_t *store_certificate_facts(const struct row_certificate *certificate)
+static json_t *facts_of(const struct row_certificate *certificate)
 {
 	json_t *doc = json_object();
 
@@ -58,6 +58,14 @@ json_t *store_certificate_facts(const struct row_certificate *certificate)
 	return doc;
 }
 
+json_t *store_certificate_facts(const struct store *store, struct row_certificate *certificate)
+{
+	if (certificate->facts == NULL)
+		certificate->facts =
+			store_json((struct store *)(uintptr_t)store, facts_of(certificate));
+	return shared(certificate->facts);
+}
+
 /* The signing certificate first. */
 static json_t *certificates_of(const struct store *store, int64_t set)
 {
@@ -65,13 +73,13 @@ static json_t *certificates_of(const struct store *store, int64_t set)
 
 	for (int last = 0; last < 2; last++)
 		for (size_t i = 0; i < store->certificate.count; i++) {
-			const struct row_certificate *certificate =
+			struct row_certificate *certificate =
 				store_row(store->certificate, certificate, i);
 
 			if (certificate->set == set &&
 				(strcmp(certificate->role, "encrypt") == 0) == (last == 1))
 				(void)json_array_append_new(
-					list, store_certificate_facts(certificate));
+					list, store_certificate_facts(store, certificate));
 		}
 	return list;
 }
@@ -130,16 +138,16 @@ static json_t *payer_of(const struct row_entity *entity, const json_t *policy)
 static json_t *campaign_of(const struct row_campaign *campaign)
 {
 	return json_pack("{s:o, s:s, s:o, s:o}", "id", id_text(campaign->id), "digest",
-		campaign->digest, "policy", copied(campaign->policy), "agreement_sha256",
+		campaign->digest, "policy", shared(campaign->policy), "agreement_sha256",
 		text(json_peek_text(campaign->plan, "agreement_sha256")));
 }
 
 static json_t *task_of(const struct row_task *task)
 {
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "id", id_text(task->id), "state",
-		task->state, "answer", copied(task->answer), "closed_at",
+		task->state, "answer", shared(task->answer), "closed_at",
 		json_instant(task->closed_at), "closed_by", number(task->closed_by), "values",
-		copied(task->values));
+		shared(task->values));
 }
 
 /* The newest of each kind. */
@@ -287,7 +295,7 @@ static json_t *install_of(const struct store *store, const struct row_renewal *r
 		return json_null();
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:b, s:b, s:b}", "id", id_text(install->id),
 		"state", install->state, "outcome", text(install->outcome), "result",
-		copied(install->result), "permit_age_s", permit_age(store, install), "answered",
+		shared(install->result), "permit_age_s", permit_age(store, install), "answered",
 		is_answered(renewal, install), "first", is_first(store, install), "neighbour_busy",
 		neighbour_is_busy(store, install));
 }
@@ -298,7 +306,7 @@ static json_t *installed_of(const struct store *store, int64_t renewal)
 		const struct row_install *install = store_row(store->install, install, i);
 
 		if (install->renewal == renewal && text_equal(install->outcome, "installed"))
-			return copied(install->result);
+			return shared(install->result);
 	}
 	return json_null();
 }
@@ -331,7 +339,7 @@ static void put_renewal(json_t *doc, const struct row_renewal *renewal)
 	json_object_set_new(doc, "term_years", json_integer(renewal->term_years));
 	json_object_set_new(doc, "approved_fen", json_integer(renewal->approved_fen));
 	json_object_set_new(doc, "quoted_fen", number(renewal->quoted_fen));
-	json_object_set_new(doc, "facts", copied(renewal->facts));
+	json_object_set_new(doc, "facts", shared(renewal->facts));
 	json_object_set_new(doc, "touch_approved", json_boolean(renewal->touch_approval != 0));
 	json_object_set_new(doc, "ca_name", text(renewal->ca));
 }
@@ -358,7 +366,7 @@ json_t *store_document(const struct store *store, const struct row_renewal *rene
 	json_object_set_new(doc, "order", order_of(store, store_order_of(store, renewal->id)));
 	json_object_set_new(doc, "install", install_of(store, renewal));
 	json_object_set_new(doc, "installed", installed_of(store, renewal->id));
-	json_object_set_new(doc, "ca", copied(store->ca_meta));
+	json_object_set_new(doc, "ca", shared(store->ca_meta));
 	json_object_set_new(doc, "pace", pace_of(store));
 	json_object_set_new(
 		doc, "pin_barred", json_boolean(store_pin_is_barred(store, set->token)));

@@ -77,7 +77,7 @@ bool store_each(struct store *store, struct ask *ask, int columns, item_fn *run)
 bool store_turns(
 	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault);
 json_t *store_turns_document(const struct store *store, const struct row_renewal *renewal);
-json_t *store_certificate_facts(const struct row_certificate *certificate);
+json_t *store_certificate_facts(const struct store *store, struct row_certificate *certificate);
 bool store_is_paid(const struct store *store, int64_t renewal);
 void store_line_concerns(struct store *store, const struct row_line *line);
 /* The statements, by file. */

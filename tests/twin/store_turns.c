@@ -345,13 +345,13 @@ static json_t *certificates(
 
 	for (int last = 0; last < 2; last++)
 		for (size_t i = 0; i < store->certificate.count; i++) {
-			const struct row_certificate *row =
-				store_row(store->certificate, certificate, i);
+			struct row_certificate *row = store_row(store->certificate, certificate, i);
 
 			if (row->set == renewal->set &&
 				(row->not_after > renewal->old_not_after) == newer &&
 				text_equal(row->role, "encrypt") == (last == 1))
-				(void)json_array_append_new(list, store_certificate_facts(row));
+				(void)json_array_append_new(
+					list, store_certificate_facts(store, row));
 		}
 	return list;
 }

@@ -136,8 +136,8 @@ static bool draw_settings(struct world *world, struct dice *dice, struct fault *
 	if (!settings_defaults(&xuqid_settings, settings, fault))
 		return false;
 	settings->lease_seconds = dice_spread(dice, 40, 600);
-	settings->poll_first_seconds = dice_spread(dice, 120, 1200);
-	settings->poll_max_seconds = dice_spread(dice, 1800, 14400);
+	settings->poll_first_seconds = dice_spread(dice, 300, 2400);
+	settings->poll_max_seconds = dice_spread(dice, 3600, 14400);
 	settings->verify_seconds = dice_spread(dice, 60, 7200);
 	settings->retry_first_seconds = dice_spread(dice, 6, 60);
 	settings->retry_max_seconds = dice_spread(dice, 600, 7200);
@@ -163,8 +163,8 @@ static bool draw_settings(struct world *world, struct dice *dice, struct fault *
 static void draw_knobs(struct world *world, struct dice *dice)
 {
 	JSON *knobs = json_pack("{s:I, s:I, s:b, s:I, s:I}", "review_ms",
-		(json_int_t)dice_spread(dice, 60000, 20 * HOUR * 1000), "invoice_ms",
-		(json_int_t)dice_spread(dice, 60000, 20 * HOUR * 1000), "lenient",
+		(json_int_t)dice_spread(dice, 60000, 4 * HOUR * 1000), "invoice_ms",
+		(json_int_t)dice_spread(dice, 60000, 4 * HOUR * 1000), "lenient",
 		(int)dice_below(dice, 2), "not_arrived_times", (json_int_t)dice_below(dice, 3),
 		"bank_drop_reference_nth", (json_int_t)dice_below(dice, 12));
 	OWNED char *text = json_write(knobs);
@@ -251,7 +251,6 @@ void world_free(struct world *world)
 	for (int i = 0; i < world->process_count; i++)
 		process_free(world->processes[i]);
 	clockwork_free(world->clockwork);
-	people_free(world);
 	tokens_free(world);
 	oracle_free(world);
 	store_free(world->store);

@@ -22,7 +22,11 @@ struct world_options {
 /* What has been observed outside of xuqid and of its database, by the people and tokens themselves. */
 struct oracle;
 struct tokens;
-struct people;
+
+/* What finance is about to do: one of each at a time. */
+struct finance {
+	bool exports, fetches, decides;
+};
 
 struct world {
 	struct world_options options;
@@ -40,7 +44,7 @@ struct world {
 	struct dice actor_dice, kill_dice;
 	struct oracle *oracle;
 	struct tokens *tokens;
-	struct people *people;
+	struct finance finance;
 	uint64_t kills, looked; /* looked: the version of the store that was seen last */
 	bool all_ended;
 	char first_violation[256];
@@ -74,7 +78,6 @@ json_t *world_control(
 bool fleet_make(struct world *world, struct dice dice, struct fault *fault);
 /* ---- people.c, finance.c ---- */
 void people_new(struct world *world);
-void people_free(struct world *world);
 void finance_begin(struct world *world);
 /* A statement as PERSON: true if the store took it. */
 bool people_ask(
