@@ -35,6 +35,7 @@
 	X(PAYMENT_EXPIRED, 410, false, "paid after the quote had expired", "报价已过期")           \
 	X(REVIEW_PENDING, 409, true, "the review has not ended", "审核尚未结束")                   \
 	X(ISSUANCE_NOT_READY, 409, true, "not issued yet", "证书尚未签发")                         \
+	X(CSR_REQUIRED, 409, false, "a certification request is needed first", "请先提交证书请求")    \
 	X(ISSUANCE_GONE, 410, false, "the certificates cannot be fetched any more", "证书下载已失效") \
 	X(CODE_WRONG, 401, false, "the code is wrong", "验证码错误")                               \
 	X(CODE_EXPIRED, 410, false, "the code is used up or too old", "验证码已失效")              \

@@ -223,7 +223,11 @@ void review_look_again(struct sim *sim, int64_t now);
 /* ---- sim_issuance.c, sim_invoice.c, sim_logins.c ---- */
 void get_issuance(struct sim_call *call);
 void post_install_report(struct sim_call *call);
-bool issuance_make(struct sim *sim, json_t *application, int64_t now, struct fault *fault);
+/* Make the new certificates: with KEY (borrowed) for all but encryption, or NULL: with the old ones'
+ * keys. */
+bool issuance_make(
+	struct sim *sim, json_t *application, EVP_PKEY *key, int64_t now, struct fault *fault);
+void post_csr(struct sim_call *call);
 /* Installed at NOW: the new certificates take the old ones' place; false with a fault. */
 bool issuance_install(struct sim *sim, json_t *application, int64_t now, struct fault *fault);
 /* Installed at NOW: an invoice follows by itself. */

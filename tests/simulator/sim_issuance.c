@@ -33,6 +33,7 @@ static char *der_base64(X509 *x509)
 /* What a certificate is to be; the pointers borrow from elsewhere. */
 struct renewal {
 	const json_t *application, *old;
+	EVP_PKEY *key;                              /* of the certification request, or NULL */
 	bool other_subject, other_key, same_expiry; /* the knob issue_wrong */
 	int64_t now;
 };
@@ -68,6 +69,8 @@ static bool renew_x509(struct sim *sim, const struct renewal *renewal, struct si
 	if (before == NULL)
 		return false;
 	issue->key = X509_get0_pubkey(before);
+	if (renewal->key != NULL && issue->role != CERT_ENCRYPT)
+		issue->key = renewal->key;
 	issue->subject = X509_get_subject_name(before);
 	if (renewal->other_subject) {
 		other = stranger(renewal->old, fault);
@@ -144,10 +147,12 @@ static void note_issue(struct sim *sim, const json_t *application, const json_t 
 	ledger_add(sim, "issued", item);
 }
 
-bool issuance_make(struct sim *sim, json_t *application, int64_t now, struct fault *fault)
+bool issuance_make(
+	struct sim *sim, json_t *application, EVP_PKEY *key, int64_t now, struct fault *fault)
 {
 	struct sim_subject subject = sim_subject_of(sim, NULL, application);
 	struct renewal renewal = { .application = application,
+		.key = key,
 		.other_subject = sim_knob_says(sim, "issue_wrong", "subject", &subject),
 		.other_key = sim_knob_says(sim, "issue_wrong", "public_key", &subject),
 		.same_expiry = sim_knob_says(sim, "issue_wrong", "same_expiry", &subject),
@@ -220,7 +225,8 @@ static json_t *issuance_view(const struct sim *sim, const json_t *application, b
 		json_array_append_new(list, shown);
 	}
 	json_put_text(view, "state", fetched ? "fetched" : "ready");
-	json_put_text(view, "key_policy", "reuse");
+	json_put_text(view, "key_policy",
+		json_object_get(application, "csr_required") == NULL ? "reuse" : "rekey");
 	json_put_text(view, "media_no", json_peek_text(certificate, "media_no"));
 	json_object_set_new(view, "certificates", list);
 	json_object_set_new(view, "chain", chain_view(sim, issued));
@@ -271,6 +277,11 @@ void get_issuance(struct sim_call *call)
 
 	if (application == NULL)
 		return;
+	if (json_object_get(application, "issued") == NULL &&
+		application_is(application, "approved")) {
+		(void)call_problem(call, SIM_CSR_REQUIRED, "key_policy is rekey");
+		return;
+	}
 	if (json_object_get(application, "issued") == NULL ||
 		application_is(application, "withdrawn")) {
 		(void)call_problem(call, SIM_ISSUANCE_NOT_READY, "the application is %s",

@@ -80,6 +80,8 @@ static const struct knob {
 	{ "review", KNOB_WORD, 0, " silent correctable final approve_then_revoke ",
 		"what the review says; field: what to correct; ms: how long it is silent, can be corrected, or until it is revoked" },
 	{ "review_ms", KNOB_NUMBER, 300, NULL, "from verified payment to approval" },
+	{ "rekey", KNOB_FIRES, 0, NULL,
+		"a new key is certified: after the approval a certification request is needed" },
 	{ "issue_wrong", KNOB_WORD, 0,
 		" subject public_key same_expiry truncated no_encryption_certificate expired_link ",
 		"what is wrong with the new certificates" },

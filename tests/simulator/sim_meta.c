@@ -165,7 +165,7 @@ json_t *meta_view(struct sim_call *call)
 	json_object_set_new(meta, "capabilities",
 		json_pack("{s:s, s:b, s:b, s:b, s:s}", "payment_timing", "apply_first",
 			"batch_payment", 0, "batch_intent", 0, "batch_binding", 1, "key_policy",
-			"reuse"));
+			sim_knob_fires(call, "rekey") != 0 ? "rekey" : "reuse"));
 	json_object_set_new(meta, "attachments",
 		json_pack("{s:o, s:[s,s,s], s:i, s:i}", "types", meta_attachment_types(),
 			"media_types", "application/pdf", "image/jpeg", "image/png", "max_bytes",

@@ -70,10 +70,18 @@ void review_reject(
 
 static void approve(struct sim *sim, json_t *application, int64_t now)
 {
+	struct sim_subject subject = sim_subject_of(sim, NULL, application);
 	struct fault fault;
 
+	if (!json_is_true(json_object_get(application, "person")) &&
+		sim_knob_says(sim, "rekey", NULL, &subject)) {
+		json_object_set_new(application, "csr_required", json_true());
+		application_move(sim, application, "approved", now);
+		notice_send(sim, now, "review.approved", application, application);
+		return;
+	}
 	/* Only OpenSSL itself could fail here: then the CA rejects, which nobody can overlook. */
-	if (!issuance_make(sim, application, now, &fault)) {
+	if (!issuance_make(sim, application, NULL, now, &fault)) {
 		review_reject(sim, application, "issuance_failed", fault.text, now);
 		return;
 	}

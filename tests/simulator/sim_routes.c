@@ -44,6 +44,7 @@ static const struct route gateway_routes[] = {
 	{ "POST", "/v1/applications/:id/resubmit", BODY_OPTIONAL, post_resubmit },
 	{ "POST", "/v1/applications/:id/withdraw", BODY_OPTIONAL, post_withdraw },
 	{ "GET", "/v1/applications/:id/issuance", BODY_NONE, get_issuance },
+	{ "POST", "/v1/applications/:id/csr", BODY_JSON, post_csr },
 	{ "POST", "/v1/applications/:id/install-reports", BODY_JSON, post_install_report },
 	{ "GET", "/v1/applications/:id/invoice", BODY_NONE, get_invoice },
 	{ "POST", "/v1/applications/:id/invoice/resend", BODY_JSON, post_invoice_resend },

@@ -124,6 +124,64 @@ static void the_certificate_for_encryption_may_be_missing(void **state)
 	assert_int_equal(json_array_size(json_object_get(world->client.reply, "certificates")), 2);
 }
 
+/* ---- a new key ---- */
+
+/* A certification request of a fresh key, in base64 (owned); its key into *KEY (owned). */
+static char *request(EVP_PKEY **key)
+{
+	X509_REQ *made = X509_REQ_new();
+	unsigned char *der = NULL;
+	char *base64;
+	int len;
+
+	*key = EVP_EC_gen("P-256");
+	assert_int_equal(X509_REQ_set_pubkey(made, *key), 1);
+	assert_true(X509_REQ_sign(made, *key, EVP_sha256()) > 0);
+	len = i2d_X509_REQ(made, &der);
+	base64 = base64_encode(der, (size_t)len);
+	OPENSSL_free(der);
+	X509_REQ_free(made);
+	return base64;
+}
+
+static void rekeying_needs_a_request_signed_by_its_key(void **state)
+{
+	struct world *world = *state;
+	CLEANUP(sim_key_freep) EVP_PKEY *key = NULL;
+	CLEANUP(cert_freep) X509 *fresh = NULL;
+	OWNED char *p10 = request(&key);
+
+	world_knob(world, "rekey", json_true());
+	world_walk(world, WALK_VERIFIED);
+	world->client.now += CLOCK_SECOND;
+	assert_string_equal(world_state(world), "approved");
+	(void)world_on(world, "GET", "issuance", NULL);
+	assert_problem(&world->client, 409, "CSR_REQUIRED");
+	(void)world_on(world, "POST", "csr", json_pack("{s:s}", "p10", "bm8gcmVxdWVzdA=="));
+	assert_problem(&world->client, 422, "CSR_BAD");
+	assert_int_equal(sim_client_ledger(&world->client, "issued"), 0);
+	assert_int_equal(world_on(world, "POST", "csr", json_pack("{s:s}", "p10", p10)), 202);
+	(void)world_on(world, "POST", "csr", json_pack("{s:s}", "p10", p10));
+	assert_problem(&world->client, 409, "STATE_CONFLICT");
+	assert_int_equal(world_on(world, "GET", "issuance", NULL), 200);
+	assert_string_equal(sim_client_text(&world->client, "key_policy"), "rekey");
+	fresh = issued(world, 0);
+	assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(fresh), key), 1);
+	assert_int_equal(sim_client_ledger(&world->client, "issued"), 1);
+}
+
+static void a_request_is_not_taken_where_keys_are_kept(void **state)
+{
+	struct world *world = *state;
+	CLEANUP(sim_key_freep) EVP_PKEY *key = NULL;
+	OWNED char *p10 = request(&key);
+
+	world_walk(world, WALK_VERIFIED);
+	world->client.now += CLOCK_SECOND;
+	(void)world_on(world, "POST", "csr", json_pack("{s:s}", "p10", p10));
+	assert_problem(&world->client, 409, "STATE_CONFLICT");
+}
+
 /* ---- the invoice ---- */
 
 static const char *invoice_state(struct world *world)
@@ -360,6 +418,8 @@ int main(void)
 		WORLD_TEST(a_download_may_be_cut_and_is_whole_the_next_time),
 		WORLD_TEST(a_link_may_have_ended),
 		WORLD_TEST(the_certificate_for_encryption_may_be_missing),
+		WORLD_TEST(rekeying_needs_a_request_signed_by_its_key),
+		WORLD_TEST(a_request_is_not_taken_where_keys_are_kept),
 		WORLD_TEST(an_invoice_has_an_xml_and_a_pdf_that_agree),
 		WORLD_TEST(xml_and_pdf_may_disagree),
 		WORLD_TEST(the_buyer_may_be_wrong),
