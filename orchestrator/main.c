@@ -24,6 +24,7 @@
 #include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/flows/pacing.h"
 #include "orchestrator/flows/privacy_watch.h"
+#include "orchestrator/flows/reaping.h"
 #include "orchestrator/flows/reconciling.h"
 #include "orchestrator/flows/resealing.h"
 #include "orchestrator/flows/sets.h"
@@ -53,6 +54,7 @@ struct daemon {
 	struct tending *tending;
 	struct reconciling *reconciling;
 	struct notifying *notifying;
+	struct reaping *reaping;
 	struct event *on_term, *on_int, *stop_timer, *mend_timer;
 	int64_t stop_deadline_ms;
 };
@@ -102,6 +104,8 @@ static void daemon_stop(struct daemon *self)
 		reconciling_stop(self->reconciling);
 	if (self->notifying != NULL)
 		notifying_stop(self->notifying);
+	if (self->reaping != NULL)
+		reaping_stop(self->reaping);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		if (self->watches[i] != NULL)
 			ca_watch_stop(self->watches[i]);
@@ -219,7 +223,8 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 	self->app.sweep = sweep_new(&self->app, fault);
 	self->tending = self->app.sweep != NULL ? tending_new(&self->app, fault) : NULL;
 	self->notifying = self->tending != NULL ? notifying_new(&self->app, fault) : NULL;
-	if (self->notifying == NULL)
+	self->reaping = self->notifying != NULL ? reaping_new(&self->app, fault) : NULL;
+	if (self->reaping == NULL)
 		return false;
 	self->reconciling = reconciling_new(&self->app, fault);
 	if (self->reconciling == NULL)
@@ -380,6 +385,7 @@ static void daemon_free(struct daemon *self)
 	tending_free(self->tending);
 	reconciling_free(self->reconciling);
 	notifying_free(self->notifying);
+	reaping_free(self->reaping);
 	for (size_t i = 0; i < COUNT_OF(self->watches); i++)
 		ca_watch_free(self->watches[i]);
 	privacy_watch_free(app->privacy);

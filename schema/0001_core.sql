@@ -324,6 +324,7 @@ create table renewals (
   due_at         timestamptz not null default 'infinity',
   attempts       int not null default 0,
   blocked_reason text,
+  blocked_at     timestamptz not null default now(), -- since when for this reason
   last_error     text,
   made_at        timestamptz not null default now(),
   changed_at     timestamptz not null default now(),

@@ -74,7 +74,7 @@ begin
   insert into journal (renewal_id, event, from_state, to_state, by, text)
     values (p_id, p_event, v_from, p_to, p_by, coalesce(p_text, ''));
   update renewals set state = p_to, version = version + 1, attempts = 0, blocked_reason = null, last_error = null,
-    claimed_until = null, due_at = clock_timestamp(), changed_at = clock_timestamp()
+    claimed_until = null, due_at = clock_timestamp(), changed_at = clock_timestamp(), blocked_at = clock_timestamp()
   where id = p_id;
 end $$;
 
@@ -194,7 +194,7 @@ create function conclude_plain(p_items jsonb, p_by text) returns table (n int, f
     order by l.n, l.place),
   moved as (
     update renewals r set state = g.move->>'to', version = version + 1, attempts = 0, last_error = null, claimed_until = null,
-      changed_at = clock_timestamp(), blocked_reason = g.wait->>'reason', -- a new state may begin with a pause
+      changed_at = clock_timestamp(), blocked_at = clock_timestamp(), blocked_reason = g.wait->>'reason', -- a new state may begin with a pause
       due_at = clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)),
       facts = facts || coalesce(g.doc->'facts', '{}'), quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
       kind = coalesce((g.doc->>'kind')::renewal_kind, kind), client_ref = coalesce(g.doc->>'client_ref', client_ref)
@@ -202,6 +202,7 @@ create function conclude_plain(p_items jsonb, p_by text) returns table (n int, f
   rested as (
     update renewals r set claimed_until = null,
       attempts = case when g.wait->>'error' is null then 0 when blocked_reason = g.wait->>'reason' then attempts + 1 else 1 end,
+      blocked_at = case when blocked_reason is distinct from g.wait->>'reason' then clock_timestamp() else blocked_at end,
       blocked_reason = g.wait->>'reason', last_error = g.wait->>'error',
       due_at = case when woken_at > claimed_at then clock_timestamp()
                     else clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)) end,
@@ -343,7 +344,7 @@ create function campaigns_start(p_limit int) returns int language sql as $$
     select id, 'spend_approved', 'awaiting_approval', 'binding', 'xuqid', 'approved, and the campaign runs' from due order by not_after, id),
   moved as (
     update renewals r set state = 'binding', version = version + 1, attempts = 0, blocked_reason = null, last_error = null,
-      claimed_until = null, due_at = clock_timestamp(), changed_at = clock_timestamp()
+      claimed_until = null, due_at = clock_timestamp(), changed_at = clock_timestamp(), blocked_at = clock_timestamp()
     from due where r.id = due.id returning r.id)
   select count(*)::int from moved
 $$;

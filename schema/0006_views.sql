@@ -22,7 +22,7 @@ create view renewal_items as
 select r.id, r.campaign_id, c.name as campaign, s.unit_id, u.name as unit, s.holder, s.service, r.kind, r.state,
   old.serial, old.not_after,
   case when not v.final then nullif(r.due_at, 'infinity') end as due_at, r.attempts, r.term_years, r.approved_fen, r.quoted_fen, r.last_error,
-  r.changed_at, r.facts, t.serial as token_serial, t.label as token_label, w.name as workstation,
+  r.changed_at, r.blocked_at, r.facts, t.serial as token_serial, t.label as token_label, w.name as workstation,
   case when r.blocked_reason is not null then r.blocked_reason
        when r.state = 'awaiting_approval' and r.spend_approval is null then 'spend_approval'
        when r.state = 'awaiting_approval' then 'campaign_start' end as blocked_reason,
@@ -30,7 +30,9 @@ select r.id, r.campaign_id, c.name as campaign, s.unit_id, u.name as unit, s.hol
     when r.state = 'awaiting_approval' and r.spend_approval is null then 'approver'
     when r.blocked_reason = 'touch_approval' then 'approver'
     when r.blocked_reason in ('transfer', 'invoice_differs') then 'finance'
-    when r.blocked_reason in ('ca_verification', 'review', 'invoice', 'ca_unreachable') then 'ca'
+    when r.blocked_reason in ('ca_verification', 'review', 'invoice', 'ca_unreachable', 'ca_busy', 'ca_breaker', 'office_hours') then 'ca'
+    when r.blocked_reason in ('database', 'error', 'ca_access') then 'admin'
+    when r.blocked_reason in ('unknown_outcome', 'hold', 'daily_cap_ca', 'daily_cap_campaign') then 'operator'
     when r.blocked_reason in ('token', 'pin') then 'operator' end) as owner,
   (select count(*) from pin_attempts a join install_orders o on o.id = a.order_id
    where o.renewal_id = r.id and a.outcome in ('incorrect', 'unsure')) as pin_tries

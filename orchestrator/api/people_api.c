@@ -77,6 +77,9 @@ STATEMENT_ROUTE(hold_set, ROLE_OPERATOR | ROLE_FINANCE | ROLE_APPROVER | ROLE_AD
 STATEMENT_ROUTE(hold_release, ROLE_OPERATOR | ROLE_APPROVER | ROLE_ADMIN, hold_release);
 STATEMENT_ROUTE(restore, LOOK, restore_status);
 STATEMENT_ROUTE(doctor, LOOK, doctor);
+STATEMENT_ROUTE(cas, LOOK, ca_list);
+STATEMENT_ROUTE(ca, LOOK, ca_show);
+STATEMENT_ROUTE(ca_limit, ROLE_OPERATOR | ROLE_ADMIN, ca_limit);
 STATEMENT_ROUTE(organisation, ROLE_ADMIN, organisation_apply);
 STATEMENT_ROUTE(tokens, ROLE_ADMIN | ROLE_AUDITOR, token_list);
 STATEMENT_ROUTE(token_revoke, ROLE_ADMIN, token_revoke);
@@ -131,6 +134,9 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_POST, "/v1/holds/:id/release", SMALL, &hold_release_route, ask_begin },
 	{ INBOUND_GET,  "/v1/restore", 0, &restore_route, ask_begin },
 	{ INBOUND_GET,  "/v1/doctor", 0, &doctor_route, ask_begin },
+	{ INBOUND_GET,  "/v1/cas", 0, &cas_route, ask_begin },
+	{ INBOUND_GET,  "/v1/cas/:ref", 0, &ca_route, ask_begin },
+	{ INBOUND_POST, "/v1/cas/:ref/limits", SMALL, &ca_limit_route, ask_begin },
 	{ INBOUND_POST, "/v1/organisation", POLICY, &organisation_route, ask_begin },
 	{ INBOUND_POST, "/v1/tokens", SMALL, &token_route, ask_begin },
 	{ INBOUND_GET,  "/v1/tokens", 0, &tokens_route, ask_begin },

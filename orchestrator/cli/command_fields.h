@@ -167,8 +167,8 @@ static const struct field agent_enrol_code[] = {
 };
 
 static const struct field hold_set[] = {
-	{ "--scope", "all|unit", FIELD_BODY, 0, "scope", "all if not given" },
-	{ "--target", "UNIT", FIELD_BODY, 0, "target", "the unit (单位部门)" },
+	{ "--scope", "all|unit|ca", FIELD_BODY, 0, "scope", "all if not given" },
+	{ "--target", "NAME", FIELD_BODY, 0, "target", "the unit (单位部门) or the CA" },
 	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever wonders" },
 };
 
@@ -181,6 +181,23 @@ static const struct field hold_unit[] = {
 	{ "scope", "unit", FIELD_BODY_FIXED, 0, "scope", NULL },
 	{ "UNIT", "UNIT", FIELD_BODY, 0, "target", "the unit (单位部门)" },
 	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever wonders" },
+};
+
+static const struct field hold_ca[] = {
+	{ "scope", "ca", FIELD_BODY_FIXED, 0, "scope", NULL },
+	{ "CA", "CA", FIELD_BODY, 0, "target", "its word, as ca list shows it" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever wonders" },
+};
+
+static const struct field ca_show[] = {
+	{ "CA", "CA", FIELD_PATH, 0, NULL, "its word, as ca list shows it" },
+};
+
+static const struct field ca_limit[] = {
+	{ "CA", "CA", FIELD_PATH, 0, NULL, "its word, as ca list shows it" },
+	{ "--daily-cap", "N", FIELD_BODY_NUMBER, 0, "daily_cap", "applications that may begin on one day (每日上限); 0: any number" },
+	{ "--per-minute", "N", FIELD_BODY_NUMBER, 0, "requests_per_minute", "requests that one xuqid sends in a minute; 0: any number" },
+	{ "--office-hours", "only|always", FIELD_BODY, 0, "office_hours", "whether effects wait until the office is open" },
 };
 
 static const struct field org_apply[] = {

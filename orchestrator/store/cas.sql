@@ -17,3 +17,23 @@ update cas set breaker = $3, breaker_version = breaker_version + 1, breaker_fail
   last_error = coalesce($8, last_error), failed_at = case when $8 is null then failed_at else clock_timestamp() end
 where ca = $1 and breaker_version = $2::bigint
 returning breaker_version
+
+-- name: ca_list
+with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
+select 200, jsonb_build_object('items', coalesce((select jsonb_agg(to_jsonb(i) order by i.ca) from ca_items i), '[]'), 'next_cursor', null)::text from a
+
+-- name: ca_show
+with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
+select 200, to_jsonb(i)::text from ca_items i, a where i.ca = a.id
+
+-- name: ca_limit
+with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
+select 200, ca_limit(p, id, b)::text from a
+
+-- name: engine_look
+-- Once a minute: our clock ($1, microseconds) against the database's, and when the office opens ($2: now, $3: next).
+select engine_look($1::bigint, $2::boolean, $3::bigint)
+
+-- name: engine_reap
+-- Mend what a crash or a change left behind; one row for each thing mended.
+select what, object from engine_reap()

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The story of one round.  Of several workers one mends, the others find the lock taken and nothing to do. */
+#include "orchestrator/flows/reaping.h"
+
+#include <event2/event.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "orchestrator/domain/calendar.h"
+#include "orchestrator/loop/db.h"
+#include "sql.h"
+
+enum { ROUND_SECONDS = 60, FAILED_SECONDS = 10 };
+
+struct reaping {
+	struct app *app;
+	struct event *timer;
+	bool stopped;
+};
+
+static enum flow_next reaping_look(struct flow *flow, void *self)
+{
+	struct reaping *reaping = self;
+	int64_t now = clock_now();
+	OWNED char *ours = text_dupf("%lld", (long long)now);
+	OWNED char *opens =
+		text_dupf("%lld", (long long)calendar_next_office_at(reaping->app->calendar, now));
+
+	return db_begin(reaping->app->db, flow, sql_engine_look,
+		DB_ARGS(ours,
+			calendar_is_office_time(reaping->app->calendar, now) ? "true" : "false",
+			opens));
+}
+
+static enum flow_next reaping_mend(struct flow *flow, void *self)
+{
+	struct reaping *reaping = self;
+
+	return db_begin(reaping->app->db, flow, sql_engine_reap, 0, NULL);
+}
+
+static enum flow_next reaping_tell(struct flow *flow, void *self)
+{
+	const PGresult *rows = flow_rows(flow);
+
+	(void)self;
+	for (int row = 0; row < PQntuples(rows); row++)
+		log_warn("orphan.mended", LOG_TEXT("what", PQgetvalue(rows, row, 0)),
+			LOG_TEXT("object", PQgetvalue(rows, row, 1)));
+	return FLOW_DONE;
+}
+
+static const struct flow_step reaping_steps[] = {
+	{ "look", reaping_look }, /* our clock against the database's; is the office open? */
+	{ "mend", reaping_mend }, /* what is left behind */
+	{ "tell", reaping_tell }, /* each in the log */
+	{ NULL, NULL },
+};
+
+static void reaping_arm(struct reaping *reaping, long seconds)
+{
+	if (!reaping->stopped)
+		(void)event_add(reaping->timer, &(struct timeval){ .tv_sec = seconds });
+}
+
+static void reaping_finished(void *self, const struct fault *fault)
+{
+	struct reaping *reaping = self;
+
+	if (fault != NULL && !reaping->stopped)
+		log_warn("reaping.failed", LOG_FAULT(fault));
+	reaping_arm(reaping, fault != NULL ? FAILED_SECONDS : ROUND_SECONDS);
+}
+
+static struct flow_kind reaping_kind = { "reaping", reaping_steps, reaping_finished, 0, 0 };
+
+static void reaping_on_timer(int fd, short what, void *context)
+{
+	struct reaping *reaping = context;
+
+	(void)fd;
+	(void)what;
+	if (!reaping->stopped && !flow_start(reaping->app->engine, &reaping_kind, reaping))
+		reaping_arm(reaping, FAILED_SECONDS);
+}
+
+struct reaping *reaping_new(struct app *app, struct fault *fault)
+{
+	struct reaping *reaping = zalloc(1, sizeof *reaping);
+
+	reaping->app = app;
+	reaping->timer = event_new(app->base, -1, 0, reaping_on_timer, reaping);
+	if (reaping->timer == NULL) {
+		(void)fault_set(fault, FAULT_LATER, "the event loop takes no timer");
+		reaping_free(reaping);
+		return NULL;
+	}
+	reaping_arm(reaping, 0);
+	return reaping;
+}
+
+void reaping_stop(struct reaping *reaping)
+{
+	reaping->stopped = true;
+	(void)event_del(reaping->timer);
+}
+
+void reaping_free(struct reaping *reaping)
+{
+	if (reaping == NULL)
+		return;
+	if (reaping->timer != NULL)
+		event_free(reaping->timer);
+	free(reaping);
+}
