@@ -69,6 +69,8 @@ static const struct knob {
 		" payer_not_corporate payer_account payer_name amount_short amount_over time "
 		"wrong_payee used returned ",
 		"the verdict on a declared remittance" },
+	{ "verify_ms", KNOB_NUMBER, 0, NULL,
+		"from the declaration to its verdict: verifying; 0: at once" },
 	{ "not_arrived_times", KNOB_NUMBER, 0, NULL,
 		"the next payment declared answers REMITTANCE_NOT_FOUND so many times" },
 	{ "bank_drop_reference_nth", KNOB_NUMBER, 0, NULL,

@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "tests/simulator/sim_bank.h"
 #include "tests/simulator/sim_knobs.h"
+#include "tests/simulator/sim_time.h"
 
 struct remittance {
 	const char *payer_account, *payer_name, *bank_serial; /* borrowed; the last may be NULL */
@@ -236,12 +237,14 @@ static json_t *failure(const struct verdict *verdict)
 
 static void settle(struct sim_call *call, json_t *payment, const struct verdict *verdict)
 {
-	const json_t *application = payment_application(call->sim, payment);
+	json_t *application = payment_application(call->sim, payment);
 	const char *id = json_peek_text(payment, "id");
 
 	if (verdict->transfer == NULL) {
 		json_object_set_new(payment, "failed", failure(verdict));
 		payment_move(call->sim, payment, "failed", call->now);
+		if (application_is(application, "payment_verifying"))
+			application_move(call->sim, application, "awaiting_payment", call->now);
 		return;
 	}
 	json_put_text(verdict->transfer, "used_by", id);
@@ -252,28 +255,71 @@ static void settle(struct sim_call *call, json_t *payment, const struct verdict 
 	payment_settle(call->sim, payment, "verified", call->now);
 }
 
-/* The ledger counts a payment as declared once, and each declaration that fails as a refusal. */
-static void note_declaration(
-	struct sim_call *call, const json_t *payment, const struct verdict *verdict)
+/* The ledger counts a payment as declared once. */
+static void note_declaration(struct sim_call *call, const json_t *payment)
 {
 	if (json_object_get(payment, "remittance") == NULL)
 		ledger_add(call->sim, "declared",
 			json_pack("{s:s, s:s, s:s?}", "payment", json_peek_text(payment, "id"),
 				"certificate", call->certificate, "client_ref", call->client_ref));
-	if (verdict->code != NULL && !call->person) /* a person's page counts its refusal itself */
-		ledger_refuse(call, verdict->code);
 }
 
-static void declare(struct sim_call *call, json_t *payment, const struct remittance *remittance)
+static void give_verdict(
+	struct sim_call *call, json_t *payment, const struct remittance *remittance)
 {
 	struct verdict verdict =
 		judge(call, remittance, payment, payment_application(call->sim, payment));
 
-	note_declaration(call, payment, &verdict);
-	json_object_set(payment, "remittance", call->body);
+	if (verdict.code != NULL && !call->person) /* a person's page counts its refusal itself */
+		ledger_refuse(call, verdict.code);
 	settle(call, payment, &verdict);
+}
+
+/* The verdict comes later: the application waits with its payment. */
+static void verify_later(struct sim_call *call, json_t *payment, int64_t at)
+{
+	json_t *application = payment_application(call->sim, payment);
+
+	(void)json_object_del(payment, "failed");
+	payment_move(call->sim, payment, "verifying", call->now);
+	if (application_is(application, "awaiting_payment"))
+		application_move(call->sim, application, "payment_verifying", call->now);
+	sim_timer_set(call->sim, TIMER_VERIFY, json_peek_text(payment, "id"), at);
+}
+
+static void declare(struct sim_call *call, json_t *payment, const struct remittance *remittance)
+{
+	struct sim_subject subject =
+		sim_subject_of(call->sim, call, payment_application(call->sim, payment));
+	int64_t wait = sim_knob_for(call->sim, "verify_ms", &subject) * 1000;
+
+	note_declaration(call, payment);
+	json_object_set(payment, "remittance", call->body);
+	if (wait > 0)
+		verify_later(call, payment, call->now + wait);
+	else
+		give_verdict(call, payment, remittance);
 	call_effect(call);
 	call_reply(call, 200, payment_view(payment));
+}
+
+void on_verify_timer(struct sim *sim, json_t *payment, int64_t at)
+{
+	const json_t *application = payment_application(sim, payment);
+	struct sim_request request = { .method = "", .target = "" };
+	struct sim_call call = { .sim = sim,
+		.now = at,
+		.clock = at,
+		.request = &request,
+		.body = json_object_get(payment, "remittance"),
+		.certificate = json_peek_text(application, "certificate_id"),
+		.client_ref = json_peek_text(application, "client_ref"),
+		.operation = "/v1/payments/:id/remittance" };
+	struct remittance remittance = { 0 };
+
+	if (payment_is(payment, "verifying") && read_remittance(&call, &remittance))
+		give_verdict(&call, payment, &remittance);
+	json_decref(call.reply);
 }
 
 /* A verified or expired payment takes no other declaration; the same one is answered again. */

@@ -17,6 +17,7 @@ static const struct {
 	[TIMER_REVIEW] = { "review", "applications", on_review_timer },
 	[TIMER_FIX] = { "fix", "applications", on_fix_timer },
 	[TIMER_REVOKE] = { "revoke", "applications", on_revoke_timer },
+	[TIMER_VERIFY] = { "verify", "payments", on_verify_timer },
 	[TIMER_WECHAT] = { "wechat", "payments", on_wechat_timer },
 	[TIMER_REFUND] = { "refund", "refunds", on_refund_timer },
 	[TIMER_INVOICE] = { "invoice", "applications", on_invoice_timer },

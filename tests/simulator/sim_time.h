@@ -10,6 +10,7 @@ enum sim_timer {
 	TIMER_REVIEW,  /* a paid application goes to review, a reviewed one gets its result */
 	TIMER_FIX,     /* the time for a correction is over */
 	TIMER_REVOKE,  /* an approval is taken back */
+	TIMER_VERIFY,  /* a declared remittance gets its verdict */
 	TIMER_WECHAT,  /* a code_url expires, or is paid in its last second */
 	TIMER_REFUND,  /* a refund moves on */
 	TIMER_INVOICE, /* an invoice is sent */
@@ -24,6 +25,7 @@ void on_binding_timer(struct sim *sim, json_t *binding, int64_t at);
 void on_review_timer(struct sim *sim, json_t *application, int64_t at);
 void on_fix_timer(struct sim *sim, json_t *application, int64_t at);
 void on_revoke_timer(struct sim *sim, json_t *application, int64_t at);
+void on_verify_timer(struct sim *sim, json_t *payment, int64_t at);
 void on_wechat_timer(struct sim *sim, json_t *payment, int64_t at);
 void on_refund_timer(struct sim *sim, json_t *refund, int64_t at);
 void on_invoice_timer(struct sim *sim, json_t *application, int64_t at);

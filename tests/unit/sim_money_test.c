@@ -331,6 +331,31 @@ static void a_right_remittance_may_get_any_verdict(void **state)
 	assert_int_equal(ledger(world, "verified"), 1);
 }
 
+static void a_verdict_may_take_its_time(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "verify_ms", json_integer(60000));
+	world_walk(world, WALK_TRANSFERRED);
+	world_knob(world, "remittance_fail", json_pack("{s:s, s:i}", "value", "time", "times", 1));
+	assert_string_equal(declare(world), "verifying");
+	assert_string_equal(world_state(world), "payment_verifying");
+	(void)on_payment(world, "PUT", "/remittance", sim_body_remittance(&world->journey));
+	assert_problem(&world->client, 409, "STATE_CONFLICT");
+	world->client.now += 60 * CLOCK_SECOND;
+	assert_string_equal(payment_state(world), "failed");
+	assert_string_equal(world_state(world), "awaiting_payment");
+	assert_string_equal(declare(world), "verifying");
+	assert_null(json_object_get(world->client.reply, "failed"));
+	world->client.now += 61 * CLOCK_SECOND;
+	assert_string_equal(payment_state(world), "verified");
+	assert_string_equal(sim_client_text(&world->client, "verified_at"), "2026-11-22T08:02:00Z");
+	assert_string_equal(world_state(world), "approved");
+	assert_int_equal(ledger(world, "declared"), 1);
+	(void)sim_client_control(&world->client, "GET", "/sim/ledger", NULL);
+	assert_int_equal(json_array_size(json_object_get(world->client.reply, "refused")), 2);
+}
+
 static void late_arrival_by_rule_is_each_payments_own(void **state)
 {
 	struct world *world = *state;
@@ -434,6 +459,7 @@ int main(void)
 		WORLD_TEST(a_refund_may_be_abnormal_before_it_succeeds),
 		WORLD_TEST(a_refund_may_be_closed_or_stay_abnormal),
 		WORLD_TEST(a_right_remittance_may_get_any_verdict),
+		WORLD_TEST(a_verdict_may_take_its_time),
 		WORLD_TEST(late_arrival_by_rule_is_each_payments_own),
 		WORLD_TEST(a_returned_transfer_is_not_taken),
 		WORLD_TEST(a_return_before_approval_reopens_the_payment),

@@ -114,6 +114,21 @@ static void turn_a_knob(struct sim_client *client, uint64_t *seed)
 			"{s:s, s:i}", "value", turns[which].word, "times", (int)draw(seed, 3) + 1));
 }
 
+/* Numbers for everybody, and what a receiver of notices makes of them. */
+static void let_the_world_be(struct sim_client *client, uint64_t *seed)
+{
+	struct sim_delivery delivery;
+
+	(void)sim_client_knob(client, "verify_ms", json_integer(draw(seed, 2) == 0 ? 0 : 60000));
+	(void)sim_client_knob(client, "rekey", json_boolean(draw(seed, 4) == 0));
+	(void)sim_client_knob(client, "notice_twice", json_boolean(draw(seed, 2) == 0));
+	while (sim_delivery_take(client->sim, client->now, &delivery)) {
+		sim_delivery_done(
+			client->sim, client->now, delivery.id, draw(seed, 3) == 0 ? 503 : 200);
+		sim_delivery_free(&delivery);
+	}
+}
+
 static void befall(struct sim_client *client, uint64_t *seed)
 {
 	const char *status = draw(seed, 60) == 0 ? "revoked"
@@ -155,14 +170,16 @@ static void act_on_application(struct sim_client *client, uint64_t *seed)
 {
 	static const struct {
 		const char *method, *part;
-	} acts[] = { { "POST", "withdraw" }, { "POST", "resubmit" }, { "GET", "issuance" },
-		{ "PUT", "intent" }, { "POST", "submit" }, { "POST", "attachments" } };
+	} acts[] = { { "POST", "withdraw" }, { "POST", "csr" }, { "POST", "resubmit" },
+		{ "GET", "issuance" }, { "PUT", "intent" }, { "POST", "submit" },
+		{ "POST", "attachments" } };
 
 	size_t which = (size_t)draw(seed, COUNT_OF(acts));
 	OWNED char *target = text_dupf("/v1/applications/%s/%s",
 		any(client->sim, seed, "applications", "id"), acts[which].part);
-	json_t *body = which == 3 ? sim_body_intent(client)
-		: which == 5      ? sim_body_attachment()
+	json_t *body = which == 1 ? json_pack("{s:s}", "p10", "on paper anything will do")
+		: which == 4      ? sim_body_intent(client)
+		: which == 6      ? sim_body_attachment()
 				  : NULL;
 
 	(void)sim_client_call(client, acts[which].method, target, body);
@@ -208,7 +225,7 @@ static void live(struct sim_client *client, uint64_t *seed)
 {
 	static void (*const acts[])(struct sim_client *, uint64_t *) = { apply_somehow,
 		apply_somehow, sit_somehow, act_on_application, act_on_application, act_on_money,
-		install_somehow, turn_a_knob, befall };
+		install_somehow, let_the_world_be, turn_a_knob, befall };
 
 	acts[draw(seed, COUNT_OF(acts))](client, seed);
 	if (draw(seed, 3) == 0)
@@ -272,6 +289,8 @@ static void the_books_stay_right_through_random_lives(void **state)
 			.seed = (int64_t)life,
 			.keys = SIM_KEYS_NONE };
 		client.sim = sim_new(&client.options, NOON, &fault);
+		(void)sim_client_call(&client, "POST", "/v1/webhooks",
+			json_pack("{s:s, s:[s]}", "url", "http://x", "events", "*"));
 		for (int i = 0; i < CERTIFICATES; i++)
 			(void)sim_client_enrol(&client, id, world_public_pem, "both",
 				NOON + INT64_C(20) * (i - 1) * CLOCK_DAY);
