@@ -45,12 +45,48 @@ static char *payee_alert(const struct settings *pinned, const json_t *payee)
 		name, account, bank, pinned->payee_name, pinned->payee_account, pinned->payee_bank);
 }
 
+/* Somebody else may be answering: people are told, and nothing is spent until the CA answers again. */
+static enum flow_next not_the_ca(struct flow *flow, struct ca_watch *watch, struct outcome *outcome)
+{
+	log_error("ca.answer_unsigned", LOG_TEXT("ca", watch->connector->ca),
+		LOG_TEXT("text", outcome->text));
+	free(watch->alert);
+	watch->alert = text_dupf("%s: %s Check gateway.url and gateway.secret_file.",
+		watch->connector->ca, outcome->text);
+	outcome_done(outcome);
+	return flow_jump(flow, "alarm");
+}
+
+static enum flow_next watch_alarm(struct flow *flow, void *self)
+{
+	struct ca_watch *watch = self;
+
+	return db_begin(watch->app->db, flow, sql_ca_facts_alarm,
+		DB_ARGS(watch->connector->ca, watch->alert));
+}
+
+static enum flow_next watch_alarmed(struct flow *flow, void *self)
+{
+	const struct ca_watch *watch = self;
+
+	return flow_fail(flow, FAULT_LATER, "%s", watch->alert);
+}
+
+static enum flow_next watch_end(struct flow *flow, void *self)
+{
+	(void)flow;
+	(void)self;
+	return FLOW_DONE;
+}
+
 static enum flow_next watch_save(struct flow *flow, void *self)
 {
 	struct ca_watch *watch = self;
 	struct outcome outcome;
 
 	watch->connector->ops->read(watch->connector, flow, &watch->call, &outcome);
+	if (text_equal(outcome.code, "UNSIGNED"))
+		return not_the_ca(flow, watch, &outcome);
 	if (outcome.kind != OUTCOME_DONE) {
 		enum flow_next failed = flow_fail(flow, FAULT_LATER, "%s", outcome.text);
 
@@ -82,6 +118,9 @@ static const struct flow_step watch_steps[] = {
 	{ "ask", watch_ask },   /* GET meta, signed */
 	{ "save", watch_save }, /* keep it; compare the payee with the pinned one */
 	{ "task", watch_task }, /* open or close finance's task about the payee */
+	{ "end", watch_end },
+	{ "alarm", watch_alarm }, /* the answer was not the CA's */
+	{ "alarmed", watch_alarmed },
 	{ NULL, NULL },
 };
 

@@ -135,6 +135,10 @@ insert into ca_facts (ca, meta, fetched_at, alert) values ($1, $2::jsonb, now(),
 on conflict (ca) do update set meta = excluded.meta, fetched_at = now(), alert = excluded.alert
 returning (select old.alert from ca_facts old where old.ca = $1) is distinct from $3
 
+-- name: ca_facts_alarm
+-- An answer that is not the CA's stops what spends, until the CA answers again.
+update ca_facts set alert = $2 where ca = $1 and alert is null
+
 -- name: ca_facts_load
 select meta, alert from ca_facts_now($1)
 

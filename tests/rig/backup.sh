@@ -89,14 +89,14 @@ resume() {
 	# shellcheck source=/dev/null
 	. "$STATE/env"
 }
-xuqid_answers() { [ -n "$(grep -s '"control"' "$STATE/settings/demo.json")" ] && curl -sf -o /dev/null "$(url)/readyz"; }
+xuqid_answers() { grep -qs '"control"' "$STATE/settings/demo.json" && curl -sf -o /dev/null "$(url)/readyz"; }
 url() { sed -n 's/^export XUQI_URL=//p' "$STATE/env"; }
 
 restored_status() { # AREA: the state of what is left there
 	curl -sf -H "Authorization: Bearer $(cat "$STATE/people/operator.token")" "$(url)/v1/restore" >"$RIG/status.json" &&
 		jq -r --arg a "$1" '[.items[] | select(.area == $a and .renewal == null) | .state] | unique | join(",")' "$RIG/status.json"
 }
-ca_was_asked() { [ "$(restored_status ca)" = done ]; }
+ca_was_asked() { [ "$(restored_status ca)" = "done" ]; }
 
 release() { # PERSON
 	as "$1" xuqi hold release "$hold" >"$RIG/said" 2>&1
@@ -113,21 +113,21 @@ restore_and_go_on() { # NAME
 	expect "the_$1_backup_is_restored" "$backup" restore "$RIG/$1.xqb" --over "$installation" --settings "$(settings)"
 	resume
 	wait_for 90 "the CA's answers about each renewal" ca_was_asked || true
-	expect_equal "$1: the CA was asked about every renewal" "done" "$(restored_status ca)"
+	expect_equal "$1_the_CA_was_asked_about_every_renewal" "done" "$(restored_status ca)"
 	hold=$(as operator xuqi hold list -o json | jq -r '[.items[] | select(.released_at == null)][0].id')
 	sleep 3
 	ledger
-	expect_equal "$1: nothing is sent while it is held" "$(cat "$RIG/before")" "$(effects)"
+	expect_equal "$1_nothing_is_sent_while_it_is_held" "$(cat "$RIG/before")" "$(effects)"
 	release operator
-	refused "$1: one person does not release it" 'second person' release operator
+	refused "$1_one_person_does_not_release_it" 'second person' release operator
 	ledger
-	expect_equal "$1: still nothing is sent" "$(cat "$RIG/before")" "$(effects)"
-	expect "$1: finance has looked for transfers" finance_has_looked
-	expect "$1: a second person releases it" release approver
+	expect_equal "$1_still_nothing_is_sent" "$(cat "$RIG/before")" "$(effects)"
+	expect "$1_finance_has_looked_for_transfers" finance_has_looked
+	expect "$1_a_second_person_releases_it" release approver
 	wait_for "$RIG_PATIENCE" "the result" rig_has_settled || true
-	expect_equal "$1: the campaign ends as it had ended" "$ended" "$(summary)"
+	expect_equal "$1_the_campaign_ends_as_it_had_ended" "$ended" "$(summary)"
 	ledger
-	expect_equal "$1: everything happened once" "$wanted" "$(verdict)"
+	expect_equal "$1_everything_happened_once" "$wanted" "$(verdict)"
 	rig_stop
 }
 

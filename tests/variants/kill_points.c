@@ -164,6 +164,7 @@ static const struct {
 	{ "pin_permit(", "pin_permitted" },
 	{ "install_result(", "install_reported_by_agent" },
 	{ "links_save(", "transfer_auto" },
+	{ "links_save(", "transfer_suggested" },
 	{ "match_confirm(", "transfer_confirmed" },
 	{ "match_release(", "transfer_released" },
 	{ "payments_exported(", "payments_exported" },
