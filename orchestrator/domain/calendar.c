@@ -277,7 +277,7 @@ static bool read_day(const struct reader *reader, const struct yaml_node *mappin
 static bool read_holiday(const struct reader *reader, const struct yaml_node *node)
 {
 	const struct yaml_node *name = yaml_find(node, "name");
-	int64_t from, to;
+	int64_t from = 0, to = 0;
 
 	if (!read_day(reader, node, yaml_find(node, "from"), &from) ||
 		!read_day(reader, node, yaml_find(node, "to"), &to))
@@ -295,7 +295,7 @@ static bool read_holiday(const struct reader *reader, const struct yaml_node *no
 
 static bool read_working(const struct reader *reader, const struct yaml_node *node)
 {
-	int64_t day;
+	int64_t day = 0;
 
 	return read_day(reader, node, node, &day) && set_day(reader, node, day, true);
 }
@@ -341,7 +341,7 @@ static bool read_minute(const struct reader *reader, const struct yaml_node *map
 
 static bool read_office(struct reader *reader, const struct yaml_node *node)
 {
-	int64_t open, close;
+	int64_t open = 0, close = 0;
 
 	if (!read_minute(reader, node, "open", &open) ||
 		!read_minute(reader, node, "close", &close))

@@ -117,14 +117,14 @@ static char *local_minute(const char *instant)
 	return text_dupf("%.10s %.5s", text, text + 11);
 }
 
-static json_t *task_names(const struct notice_template *template, const json_t *task)
+static json_t *task_names(const struct notice_template *template, json_t *task)
 {
 	OWNED char *due = local_minute(json_peek_text(task, "due_at"));
 	json_t *names = json_object();
 	TEXT mark;
 
 	text_init(&mark, NOTICE_BYTES_MAX);
-	(void)json_object_update(names, (json_t *)(uintptr_t)task);
+	(void)json_object_update(names, task);
 	json_put_text(names, "due", due);
 	if (json_is_true(json_object_get(task, "overdue")))
 		fill(&mark, template->overdue, names);
@@ -138,7 +138,7 @@ static json_t *task_names(const struct notice_template *template, const json_t *
 static int64_t add_tasks(struct text *out, const struct notice_template *template,
 	const char *pattern, const json_t *tasks)
 {
-	const json_t *task;
+	json_t *task;
 	int64_t shown = 0;
 	size_t i;
 
@@ -206,20 +206,20 @@ void notice_done(struct notice *notice)
 
 /* ---- a robot's message ---- */
 
-static json_t *filled(const json_t *pattern, const json_t *names)
+static json_t *filled(json_t *pattern, const json_t *names)
 {
-	const json_t *member;
+	json_t *member;
 	const char *key;
 	TEXT text;
 
 	if (json_is_object(pattern)) {
 		json_t *object = json_object();
 
-		json_object_foreach((json_t *)(uintptr_t)pattern, key, member)(void)
+		json_object_foreach(pattern, key, member)(void)
 			json_object_set_new(object, key, filled(member, names));
 		return object;
 	}
-	text_init(&text, 2 * NOTICE_BYTES_MAX);
+	text_init(&text, (size_t)2 * NOTICE_BYTES_MAX);
 	fill(&text, json_string_value(pattern), names);
 	return json_string(text.data);
 }

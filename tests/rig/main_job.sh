@@ -123,6 +123,10 @@ check_lists() {
 			jq '[.items[] | select(.by != .released_by)] | length')"
 	expect_equal every_other_transfer_was_matched_by_its_reference 11 \
 		"$(as finance xuqi match list --verdict auto -o json | jq '.items | length')"
+	as operator xuqi task list --state all -o json >"$RIG/tasks.json"
+	expect there_were_tasks test "$(jq '.items | length' "$RIG/tasks.json")" -gt 20
+	expect_equal every_task_had_an_owner_a_deadline_and_a_word_on_being_ignored '[]' \
+		"$(jq -c '[.items[] | select((.owner and .due_at and .instruction and .if_ignored) | not) | .kind] | unique' "$RIG/tasks.json")"
 }
 
 # No process of this machine names the state folder, and none works in it.

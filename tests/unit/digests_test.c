@@ -226,7 +226,7 @@ static void a_digest_that_cannot_be_sent_is_the_doctors_matter(void **state)
 	(void)state;
 	a_fleet(1, 1);
 	(void)make(SLOT1, "false");
-	JSON *digest = claimed();
+	json_decref(claimed());
 
 	(void)sql("select notice_settle(1, 1, 'failed', 0, 'no such mailbox')");
 	assert_sql("1 digest(s) could not be sent, the last one to o1: no such mailbox",

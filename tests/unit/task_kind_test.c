@@ -41,31 +41,37 @@ static bool read_word(char word[WORD_MAX], const char *from, char quote)
 	return true;
 }
 
-/* Every word that follows MARK in the files of PATTERN is a kind; gives how many were found. */
+/* Every word that follows MARK in FILE is a kind; gives how many were found. */
+static size_t assert_file_knows(const char *file, const char *mark, char quote)
+{
+	struct fault fault = { 0 };
+	OWNED char *text = file_read(file, SOURCE_MAX, NULL, &fault);
+	size_t found = 0;
+
+	assert_non_null(text);
+	for (char *place = strstr(text, mark); place != NULL; place = strstr(place + 1, mark)) {
+		char word[WORD_MAX];
+
+		if (!read_word(word, skip_space(place + strlen(mark)), quote))
+			continue;
+		found++;
+		if (task_kind_find(word)->word == NULL)
+			fail_msg(
+				"%s opens \"%s\", which domain/task_kind.c does not know: add a line there",
+				file, word);
+	}
+	return found;
+}
+
+/* The same in all files of PATTERN. */
 static size_t assert_kinds_known(const char *pattern, const char *mark, char quote)
 {
 	glob_t files = { 0 };
 	size_t found = 0;
 
 	(void)glob(pattern, 0, NULL, &files);
-	for (size_t i = 0; i < files.gl_pathc; i++) {
-		struct fault fault = { 0 };
-		OWNED char *text = file_read(files.gl_pathv[i], SOURCE_MAX, NULL, &fault);
-
-		assert_non_null(text);
-		for (char *place = strstr(text, mark); place != NULL;
-			place = strstr(place + 1, mark)) {
-			char word[WORD_MAX];
-
-			if (!read_word(word, skip_space(place + strlen(mark)), quote))
-				continue;
-			found++;
-			if (task_kind_find(word)->word == NULL)
-				fail_msg(
-					"%s opens \"%s\", which domain/task_kind.c does not know: add a line there",
-					files.gl_pathv[i], word);
-		}
-	}
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		found += assert_file_knows(files.gl_pathv[i], mark, quote);
 	globfree(&files);
 	return found;
 }

@@ -140,6 +140,40 @@ static void a_qr_text_is_gone_when_its_task_closes(void **state)
 		"0", "select count(*) from audit where detail::text like '%%dGlja2V0PXNlY3JldA%%'");
 }
 
+/* The tables of the database in which MARK stands in some column of some row. */
+static const char *tables_with(const char *mark)
+{
+	return sql(
+		"select coalesce(string_agg(table_name, ' ' order by table_name), '') from information_schema.tables "
+		"where table_schema = 'public' and table_type = 'BASE TABLE' "
+		"and position('%s' in query_to_xml(format('select * from %%I', table_name), true, false, '')::text) > 0",
+		mark);
+}
+
+/* Everything that is made of a task in its life: lists, digests, assignment, leave, succession, escalation, its end. */
+static void a_qr_text_stands_in_its_open_task_and_nowhere_else(void **state)
+{
+	A_BIND_TASK();
+	(void)sql("update people set email = 'xqs1:mail'");
+	(void)sql("select task_escalate(1, 'operator')");
+	(void)sql("select task_assign(" P_OPERATOR ", 1, '{\"to\":\"second\",\"commit\":true}')");
+	(void)sql("select handler_transfer(" P_OPERATOR
+		  ", 'second', '{\"to\":\"handler\",\"commit\":true}')");
+	(void)sql("select digests_make(now(), true, '{email,webhook}')");
+	for (const char *digest = sql("select notice_claim(300)"); digest[0] != '\0';
+		digest = sql("select notice_claim(300)"))
+		assert_null(strstr(digest, QR));
+	assert_string_equal(tables_with(QR), "tasks");
+
+	(void)sql("select task_done(" P_HANDLER ", 1, '{\"commit\":true}')");
+
+	assert_string_equal(tables_with(QR), "");
+	(void)sql(
+		"insert into journal (renewal_id, event, by, text) values (1, 'planted', 'test', 'see " QR
+		"')");
+	assert_string_equal(tables_with(QR), "journal"); /* the positive control */
+}
+
 /* ---- deadlines ---- */
 
 static void open_pin(const char *renewal, const char *due_at)
@@ -481,6 +515,7 @@ int main(void)
 		database_test(after_the_leave_the_deputy_sees_it_no_more),
 		database_test(a_deputy_whose_authorisation_ran_out_sees_nothing),
 		database_test(a_qr_text_is_gone_when_its_task_closes),
+		database_test(a_qr_text_stands_in_its_open_task_and_nowhere_else),
 		database_test(an_open_task_keeps_its_usual_deadline),
 		database_test(a_code_that_is_made_anew_does_not_put_off_who_is_told),
 		worker_test(a_task_that_came_without_a_deadline_gets_one),
