@@ -18,6 +18,7 @@
 struct options {
 	const char *state, *key_id, *secret_file, *tls_cert, *tls_key;
 	int64_t gateway_port, control_port, seed;
+	enum sim_keys keys;
 	bool plain;
 };
 
@@ -33,6 +34,8 @@ static const char help[] =
 	"  --gateway-port N     the contract's port; 0 (default): any free one\n"
 	"  --control-port N     the control interface's port, plain HTTP; 0: any free one\n"
 	"  --seed N             of a fresh state: names, serial numbers, bank traffic (default 1)\n"
+	"  --keys full|quick|none    of a fresh state: RSA and EC authorities (default), P-256 alone, or\n"
+	"                       certificates on paper, without X.509\n"
 	"  --tls-cert F --tls-key F   the gateway's TLS identity; default DIR/tls.pem, self-signed\n"
 	"  --plain              the gateway without TLS\n"
 	"\n"
@@ -45,6 +48,7 @@ enum {
 	OPTION_GATEWAY_PORT,
 	OPTION_CONTROL_PORT,
 	OPTION_SEED,
+	OPTION_KEYS,
 	OPTION_TLS_CERT,
 	OPTION_TLS_KEY,
 	OPTION_PLAIN,
@@ -58,12 +62,28 @@ static const struct option long_options[] = {
 	{ "gateway-port", required_argument, NULL, OPTION_GATEWAY_PORT },
 	{ "control-port", required_argument, NULL, OPTION_CONTROL_PORT },
 	{ "seed", required_argument, NULL, OPTION_SEED },
+	{ "keys", required_argument, NULL, OPTION_KEYS },
 	{ "tls-cert", required_argument, NULL, OPTION_TLS_CERT },
 	{ "tls-key", required_argument, NULL, OPTION_TLS_KEY },
 	{ "plain", no_argument, NULL, OPTION_PLAIN },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
 };
+
+static bool keys_parse(enum sim_keys *keys, const char *word)
+{
+	static const char *const words[] = {
+		[SIM_KEYS_FULL] = "full", [SIM_KEYS_QUICK] = "quick", [SIM_KEYS_NONE] = "none"
+	};
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (!text_equal(words[i], word))
+			continue;
+		*keys = (enum sim_keys)i;
+		return true;
+	}
+	return false;
+}
 
 static bool set_option(struct options *options, int which)
 {
@@ -90,6 +110,8 @@ static bool set_option(struct options *options, int which)
 		return number_parse(&options->gateway_port, optarg, 0, 65535);
 	case OPTION_CONTROL_PORT:
 		return number_parse(&options->control_port, optarg, 0, 65535);
+	case OPTION_KEYS:
+		return keys_parse(&options->keys, optarg);
 	case OPTION_SEED:
 		return number_parse(&options->seed, optarg, 0, INT64_MAX);
 	default:
@@ -156,7 +178,8 @@ static bool open_state(struct running *running, struct fault *fault)
 	struct sim_options identity = { .key_id = options->key_id,
 		.secret = running->secret.bytes,
 		.secret_len = running->secret.len,
-		.seed = options->seed };
+		.seed = options->seed,
+		.keys = options->keys };
 	size_t len;
 	OWNED char *text = NULL;
 
