@@ -114,6 +114,16 @@ static const struct knob *knob_find(const char *name)
 	return NULL;
 }
 
+/* A knob that the simulator itself asks for: it is in the table. */
+static const struct knob *knob_get(const char *name)
+{
+	const struct knob *knob = knob_find(name);
+
+	if (knob == NULL)
+		abort();
+	return knob;
+}
+
 static json_t *knob_default(const struct knob *knob)
 {
 	bool number =
@@ -124,7 +134,7 @@ static json_t *knob_default(const struct knob *knob)
 
 static void knob_reset(struct sim *sim, const char *name)
 {
-	json_object_set_new(sim_table(sim, "knobs"), name, knob_default(knob_find(name)));
+	json_object_set_new(sim_table(sim, "knobs"), name, knob_default(knob_get(name)));
 	sim->changed = true;
 }
 
@@ -168,7 +178,7 @@ static bool take_plain(struct sim *sim, const char *name, const char *word, cons
 	if (!rule_read(value, &setting) || (word != NULL && !text_equal(word, setting.word)))
 		return false;
 	*out = setting;
-	if (knob_find(name)->type == KNOB_COUNT) {
+	if (knob_get(name)->type == KNOB_COUNT) {
 		json_put_number(sim_table(sim, "knobs"), name, setting.number - 1);
 		sim->changed = true;
 	}
@@ -262,7 +272,7 @@ int64_t sim_knob_for(struct sim *sim, const char *name, const struct sim_subject
 	if (!json_is_object(value) && !json_is_array(value))
 		return json_is_true(value) ? 1 : json_integer_value(value);
 	return sim_knob_take(sim, name, NULL, subject, &setting) ? setting.number
-								 : knob_find(name)->fallback;
+								 : knob_get(name)->fallback;
 }
 
 int64_t sim_knob_fires(struct sim_call *call, const char *name)
@@ -277,7 +287,7 @@ int64_t sim_knob_number(const struct sim *sim, const char *name)
 {
 	const json_t *value = knob_value(sim, name);
 
-	return json_is_integer(value) ? json_integer_value(value) : knob_find(name)->fallback;
+	return json_is_integer(value) ? json_integer_value(value) : knob_get(name)->fallback;
 }
 
 bool sim_knob_flag(const struct sim *sim, const char *name)
