@@ -307,7 +307,7 @@ void get_payments(struct sim_call *call)
 		if ((application == NULL || pays_for(payment, application)) &&
 			(client_ref == NULL ||
 				text_equal(json_peek_text(payment, "client_ref"), client_ref)))
-			json_array_append_new(items, payment_view(payment));
+			json_array_insert_new(items, 0, payment_view(payment)); /* newest first */
 	}
 	call_reply_page(call, items);
 }

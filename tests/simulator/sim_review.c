@@ -92,12 +92,18 @@ static void approve(struct sim *sim, json_t *application, int64_t now)
 		sim, application, now, "已审核通过，请插入证书介质，在网证通安全客户端安装证书。");
 }
 
+/* What can be wanting, by the rule's `field`; the first is the default. */
 static const struct {
-	const char *field, *code, *path, *text;
+	const char *word, *field, *code, *path, *text;
 } faults[] = {
-	{ "intent", "handler_unclear", "intent.handler", "经办人信息有误，请更正后重新提交" },
-	{ "attachments", "attachment_unclear", "attachments", "附件缺失或不清晰，请重新上传" },
-	{ "agreement", "agreement_unclear", "agreement", "请重新确认电子认证协议" },
+	{ "intent", "intent", "handler_unclear", "intent.handler",
+		"经办人信息有误，请更正后重新提交" },
+	{ "name", "intent", "handler_name", "intent.handler.name", "经办人姓名有误" },
+	{ "mobile", "intent", "handler_mobile", "intent.handler.mobile", "经办人手机号无法接通" },
+	{ "email", "intent", "handler_email", "intent.handler.email", "经办人邮箱有误" },
+	{ "attachments", "attachments", "attachment_unclear", "attachments",
+		"附件缺失或不清晰，请重新上传" },
+	{ "agreement", "agreement", "agreement_unclear", "agreement", "请重新确认电子认证协议" },
 };
 
 static void ask_for_correction(
@@ -107,7 +113,7 @@ static void ask_for_correction(
 	size_t which = 0;
 
 	for (size_t i = 0; i < COUNT_OF(faults); i++) {
-		if (text_equal(faults[i].field, setting->field))
+		if (text_equal(faults[i].word, setting->field))
 			which = i;
 	}
 	json_object_set_new(application, "correction",

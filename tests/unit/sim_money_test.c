@@ -94,6 +94,17 @@ static void an_expired_order_is_not_paid_and_gives_way_to_a_new_one(void **state
 	assert_string_equal(payment_state(world), "expired");
 	assert_int_equal(phone(world, code_url, "pay"), 410);
 	assert_int_equal(pay(world, "wechat_pay"), 201);
+	{
+		OWNED char *target =
+			text_dupf("/v1/payments?application=%s", world->journey.application);
+
+		(void)sim_client_call(&world->client, "GET", target, NULL);
+		assert_string_equal(
+			json_peek_text(
+				json_array_get(json_object_get(world->client.reply, "items"), 0),
+				"id"),
+			world->journey.payment);
+	}
 	assert_int_equal(ledger(world, "payments"), 2);
 	assert_int_equal(ledger(world, "wechat_payments"), 0);
 }

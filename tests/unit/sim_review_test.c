@@ -94,6 +94,23 @@ static void correction_names_its_fields_and_freezes_the_others(void **state)
 	assert_int_equal(ledger(world, "refunds"), 0);
 }
 
+static void a_correction_may_name_one_member(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "review",
+		json_pack("{s:s, s:s}", "value", "correctable", "field", "mobile"));
+	world_walk(world, WALK_VERIFIED);
+	wait_s(world, 1);
+	assert_string_equal(world_state(world), "correction_required");
+	assert_string_equal(
+		json_peek_text(
+			json_array_get(json_object_get(world->client.reply, "reasons"), 0), "path"),
+		"intent.handler.mobile");
+	assert_int_equal(world_on(world, "PUT", "intent", sim_body_intent(&world->client)), 200);
+	assert_int_equal(world_on(world, "POST", "resubmit", NULL), 200);
+}
+
 static void corrections_by_count_come_again(void **state)
 {
 	struct world *world = *state;
@@ -336,6 +353,7 @@ int main(void)
 		WORLD_TEST(a_silent_review_stays_until_the_knob_is_off),
 		WORLD_TEST(a_silence_may_have_its_length),
 		WORLD_TEST(correction_names_its_fields_and_freezes_the_others),
+		WORLD_TEST(a_correction_may_name_one_member),
 		WORLD_TEST(corrections_by_count_come_again),
 		WORLD_TEST(a_corrected_attachment_takes_the_place_of_the_old_one),
 		WORLD_TEST(a_correction_that_does_not_come_in_time_is_a_rejection),
