@@ -8,6 +8,7 @@
 	X(APPLY_FIRST, apply_first)       /* the application is submitted, then paid (gateway) */  \
 	X(PAY_FIRST, pay_first)           /* 先完成汇款后录入: paid, then applied for in one sitting */ \
 	X(QUOTES_PRICE, quotes_price)     /* the CA names its prices; else the versioned 价目 does */ \
+	X(SHOWS_QR, shows_qr)             /* the binding's QR comes to us: one at a time for a handler */ \
 	X(DELIVERS, delivers)             /* the new certificate comes to us, the agent installs it */ \
 	X(PERSON_INSTALLS, person_installs) /* a person installs it in the CA's own client */        \
 	X(INSTALL_REPORT, install_report) /* the CA wants to be told of the installation */        \

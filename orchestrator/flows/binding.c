@@ -8,6 +8,9 @@
 #include "common/version.h"
 #include "orchestrator/flows/turns.h"
 
+/* The end of another code wakes whose turn it is; should that be lost, it is looked for again. */
+enum { BUSY_SECONDS = 300 };
+
 /* Guide chapter 1: client version at or above the minimum before anything else. */
 static bool client_is_new_enough(const struct stage_run *run)
 {
@@ -94,6 +97,9 @@ static enum stage_next binding_decide(struct stage_run *run)
 		return stage_await(run, "binding_differs");
 	if (stage_text(run, "certificates.0.serial") == NULL)
 		return stage_await(run, "token"); /* no agent has seen the certificate yet */
+	if (binding == NULL && stage_can(run, CAN_SHOWS_QR) &&
+		json_is_false(stage_at(run, "qr_turn")))
+		return stage_wait(run, "handler_busy", BUSY_SECONDS);
 	if (binding == NULL)
 		return stage_call(run, CONNECTOR_BIND, NULL, binding_body(run));
 	return stage_call(run, CONNECTOR_BIND_STATUS, binding, NULL);
