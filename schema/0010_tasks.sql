@@ -89,7 +89,7 @@ begin
       insert into journal (renewal_id, event, by, text) values (t.renewal_id, 'task_done', p->>'login', t.kind || ': ' || t.title);
       perform renewals_wake(array[t.renewal_id]);
     end if;
-    perform audit_add(p->>'login', 'task.done', 'task:' || p_id, jsonb_build_object('kind', t.kind, 'values', d->'values',
+    perform audit_add(p->>'login', 'task.done', 'task:' || p_id, jsonb_build_object('kind', t.kind, 'values', (d->'values') || coalesce(d->'value_marks', '{}'),
       'files', (select jsonb_agg(x->>'mark') from jsonb_array_elements(d->'files') x)));
   end if;
   return jsonb_build_object('committed', v_commit, 'task', p_id, 'kind', t.kind, 'effect', v_effect);

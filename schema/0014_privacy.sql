@@ -24,6 +24,18 @@ create function masked_at(p_value text, p_column text, p_row text) returns text 
   select 'mask:' || sealed_at(p_value, p_column, p_row)
 $$;
 
+-- What a person answered to task P_TASK, sealed values with their places.
+create function answer_at(p_answer jsonb, p_task bigint) returns jsonb language sql immutable as $$
+  select case when p_answer::text not like '%"xqs1:%' then p_answer
+    else (select jsonb_object_agg(key, case when value #>> '{}' like 'xqs1:%' then to_jsonb(sealed_at(value #>> '{}', 'tasks.answer', p_task || '/' || key))
+      else value end) from jsonb_each(p_answer)) end
+$$;
+-- A task's values: references to sealed ones are masked but for whom the task is.
+create function values_for(p_values jsonb, p_full boolean) returns jsonb language sql immutable as $$
+  select case when coalesce(p_full, false) or p_values::text not like '%"xqs1:%' then p_values
+    else regexp_replace(p_values::text, '"(xqs1:[A-Za-z0-9+/=]+@)', '"mask:\1', 'g')::jsonb end
+$$;
+
 -- The id of the key that sealed a value; '' if it stands there in clear.
 create function sealed_key(p_value text) returns text language sql immutable strict as $$
   select case when p_value like 'xqs1:%' then encode(substring(decode(substr(p_value, 6, 16), 'base64') from 5 for 8), 'hex') else '' end
@@ -38,6 +50,10 @@ select 'people.mobile' as col, id, 'people.mobile/' || login as place, mobile as
 union all select 'people.email', id, 'people.email/' || login, email from people where email is not null
 union all select 'people.id_no', id, 'people.id_no/' || login, id_no from people where id_no is not null
 union all select 'tasks.secret', id, 'tasks.secret/' || renewal_id || '/' || kind, secret from tasks where secret is not null
+union all select 'tasks.answer', k.id, 'tasks.answer/' || k.id || '/' || a.key, a.value
+  from tasks k, jsonb_each_text(case when k.answer::text like '%"xqs1:%' then k.answer end) a where a.value like 'xqs1:%'
+union all select 'tasks.values', k.id, m[2], m[1]
+  from tasks k, regexp_matches(case when k.values::text like '%"xqs1:%' then k.values::text end, '"(xqs1:[A-Za-z0-9+/=]+)@([^"]+)"', 'g') m
 union all select 'task_files.name', id, 'task_files.name/' || task_id || '/' || n, name from task_files where name is not null;
 create view sealed_files as
 select id, 'task_files.content/' || task_id || '/' || n as place, content, 'task_files.name/' || task_id || '/' || n as name_place, name
@@ -61,6 +77,10 @@ begin
   get diagnostics v_count = row_count;
   update tasks t set secret = x.new from jsonb_to_recordset(p_rows) x(col text, id bigint, old text, new text)
   where x.col = 'tasks.secret' and t.id = x.id and t.secret = x.old;
+  get diagnostics v_some = row_count; v_count := v_count + v_some;
+  update tasks t set values = replace(t.values::text, x.old, x.new)::jsonb, answer = replace(t.answer::text, x.old, x.new)::jsonb
+  from jsonb_to_recordset(p_rows) x(col text, id bigint, old text, new text) -- one of a task's at a time; the next look finds the rest
+  where x.col in ('tasks.answer', 'tasks.values') and t.id = x.id and strpos(concat(t.values, t.answer), x.old) > 0;
   get diagnostics v_some = row_count; v_count := v_count + v_some;
   update task_files f set content = decode(x.new, 'base64'), name = x.name_new, size = coalesce(f.size, x.size), mark = coalesce(nullif(f.mark, ''), x.mark)
   from jsonb_to_recordset(p_rows) x(col text, id bigint, was text, new text, name_old text, name_new text, size bigint, mark text)
@@ -156,6 +176,14 @@ from task_files f join tasks k on k.id = f.task_id left join renewals r on r.id 
 left join renewal_states v on v.state = r.state left join campaigns c on c.id = r.campaign_id
 where f.content is not null;
 
+-- When the sealed values that stand in a task may go.
+create view tasks_to_erase as
+select k.id, case when r.id is null then k.closed_at + privacy_keep('{}')
+  when v.final then r.changed_at + privacy_keep(c.policy) else 'infinity' end as due_at
+from tasks k left join renewals r on r.id = k.renewal_id
+left join renewal_states v on v.state = r.state left join campaigns c on c.id = r.campaign_id
+where k.state <> 'open' and concat(k.values, k.answer) like '%"xqs1:%';
+
 -- When each person's values may go; infinity for who is active: can log in, is somebody's handler, has an open renewal.
 create view people_to_erase as
 select m.id, m.login, case
@@ -167,9 +195,12 @@ select m.id, m.login, case
 from people m where coalesce(m.mobile, m.email, m.id_no) is not null;
 
 -- Erase; what was there stays as marks, here and in the audit, so that whoever still has it can prove it was this.
-create function personal_erase(p_by text, p_why text, p_files bigint[], p_people bigint[]) returns jsonb language plpgsql as $$
-declare v_files int; v_people int;
+create function personal_erase(p_by text, p_why text, p_files bigint[], p_tasks bigint[], p_people bigint[]) returns jsonb language plpgsql as $$
+declare v_files int; v_tasks int; v_people int;
 begin
+  update tasks set values = regexp_replace(values::text, '"xqs1:[^"]*"', '"***"', 'g')::jsonb,
+    answer = regexp_replace(answer::text, '"xqs1:[^"]*"', '"***"', 'g')::jsonb where id = any (p_tasks);
+  get diagnostics v_tasks = row_count;
   with gone as (
     update task_files set content = null, name = null, erased_at = clock_timestamp()
     where id = any (p_files) and content is not null returning task_id, mark),
@@ -188,19 +219,20 @@ begin
     insert into audit (actor, action, object, detail)
     select p_by, 'personal.erased', 'person:' || id, jsonb_build_object('why', p_why, 'login', login, 'marks', marks) from gone)
   select count(*) into v_people from gone;
-  return jsonb_build_object('files', v_files, 'people', v_people);
+  return jsonb_build_object('files', v_files, 'tasks', v_tasks, 'people', v_people);
 end $$;
 
 -- What is due by the policies, at most so many at a time.
 create function privacy_erase_due(p_limit int) returns jsonb language sql as $$
   select personal_erase('xuqid', 'the days of the policy are over',
     array(select id from files_to_erase where due_at <= now() order by id limit p_limit),
+    array(select id from tasks_to_erase where due_at <= now() order by id limit p_limit),
     array(select id from people_to_erase where due_at <= now() order by id limit p_limit))
 $$;
 
 -- The request of a person (PIPL, article 47): now, unless an open renewal still needs them.
 create function person_erase(p jsonb, d jsonb) returns jsonb language plpgsql as $$
-declare m people; v_open text; v_files bigint[]; v_tokens int; v_sets int; v_done jsonb := '{}'; v_commit boolean := commits(d);
+declare m people; v_open text; v_files bigint[]; v_tasks_of bigint[]; v_tokens int; v_sets int; v_done jsonb := '{}'; v_commit boolean := commits(d);
 begin
   perform must_be(p, array['admin']);
   select * into m from people where login = d->>'login' and person_in_scope(p, id) for update;
@@ -214,10 +246,12 @@ begin
   end if;
   v_files := array(select f.id from task_files f join tasks k on k.id = f.task_id left join renewals_of_people r on r.id = k.renewal_id
     where f.content is not null and m.id in (k.assignee_id, k.closed_by) and coalesce(r.final, true));
+  v_tasks_of := array(select k.id from tasks k left join renewals_of_people r on r.id = k.renewal_id
+    where m.id in (k.assignee_id, k.closed_by) and coalesce(r.final, true));
   select count(*) into v_tokens from api_tokens where person_id = m.id and revoked_at is null and expires_at > now();
   select count(*) into v_sets from certificate_sets where handler_id = m.id;
   if v_commit then
-    v_done := personal_erase(p->>'login', 'at the request of the person', v_files, array[m.id]);
+    v_done := personal_erase(p->>'login', 'at the request of the person', v_files, v_tasks_of, array[m.id]);
     update people set name = login, erased_at = clock_timestamp() where id = m.id;
     update api_tokens set revoked_at = clock_timestamp() where person_id = m.id and revoked_at is null;
     update certificate_sets set handler_id = null where handler_id = m.id;

@@ -82,7 +82,7 @@ create function sitting_show(p jsonb, p_id text) returns jsonb language sql stab
     'held', bool_or(c.held),
     'cards', jsonb_agg(jsonb_build_object('n', c.n, 'task', c.id, 'kind', c.kind, 'title', c.title, 'holder', c.holder, 'service', c.service,
       'not_after', c.not_after, 'held', c.held, 'instruction', c.instruction, 'if_ignored', c.if_ignored,
-      'lines', coalesce(c.values->'lines', '[]'), 'asks', coalesce(c.values->'asks', '[]')) order by c.n))
+      'lines', coalesce(values_for(c.values, c.owner = p->>'login')->'lines', '[]'), 'asks', coalesce(c.values->'asks', '[]')) order by c.n))
   from sitting_cards c
   where c.sitting = p_id and in_scope(c.set_unit_id, (p->>'unit')::bigint)
     and (p->>'role' in ('admin', 'operator') or c.owner in (p->>'login', p->>'role'))

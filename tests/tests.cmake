@@ -18,6 +18,10 @@ foreach(variant xuqid-kill-points xuqid-kill-points-fresh-keys)
     LINKER:--wrap=PQsendQueryParams,--wrap=PQgetResult,--wrap=renewal_edge_find)
 endforeach()
 
+# That of the search for personal data: xuqid that seals nothing.
+add_executable(xuqid-unsealed orchestrator/main.c orchestrator/settings.c tests/variants/unsealed.c)
+target_link_libraries(xuqid-unsealed PRIVATE api)
+
 # Unit tests: tests/unit/NAME_test.c is one cmocka program that may link every layer.
 file(GLOB UNIT_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*_test.c)
 set(AGENT_TESTS ${UNIT_TESTS})

@@ -24,6 +24,9 @@ char *personal_open(const char *reference, const struct seal_keys *keys, struct 
  * document holds no reference. */
 json_t *personal_opened(const json_t *document, const struct seal_keys *keys, struct fault *fault);
 
+/* A copy of what a CA answered that may be kept: without QR texts and what is personal, at any depth. */
+json_t *personal_evidence(const json_t *answer);
+
 /* The mask of what stands in COLUMN (`people.mobile`): 138****5678, 440***********123X, z***@example.com, ***.pdf;
  * `***` for anything else.  The caller frees it. */
 char *personal_mask(const char *column, const char *value);
@@ -32,8 +35,9 @@ char *personal_mask(const char *column, const char *value);
  * that equality is asked by.  FAULT_INPUT if a value is none. */
 bool personal_seal_person(json_t *body, const struct seal_keys *keys, struct fault *fault)
 	MUST_CHECK;
-/* Seal the files of BODY (name, data_b64 → name, content_b64, size, mark, n) that are given to TASK (decimal), in place, and
- * refuse values that pretend to be references. */
+/* Seal what is given back to TASK (decimal), in place: the files of BODY (name, data_b64 → name, content_b64, size, mark, n) and
+ * its values mobile, email and id_no, whose marks become `value_marks`.  Values that pretend to be references
+ * are refused. */
 bool personal_seal_answer(json_t *body, const char *task, const struct seal_keys *keys,
 	struct fault *fault) MUST_CHECK;
 /* Replace `mobile` or `id_no` of BODY, one of which must be there, by the digest that finds it. */

@@ -40,11 +40,13 @@ static enum flow_next erase_count(struct flow *flow, void *self)
 	struct privacy_watch *watch = self;
 	JSON *done = json_loads(PQgetvalue(flow_rows(flow), 0, 0), 0, NULL);
 	int64_t files = json_peek_number(done, "files", 0),
+		tasks = json_peek_number(done, "tasks", 0),
 		people = json_peek_number(done, "people", 0);
 
-	if (files + people == 0 || ++watch->rounds >= ROUNDS_MAX)
+	if (files + tasks + people == 0 || ++watch->rounds >= ROUNDS_MAX)
 		return FLOW_DONE;
-	log_info("privacy.erased", LOG_NUMBER("files", files), LOG_NUMBER("people", people));
+	log_info("privacy.erased", LOG_NUMBER("files", files), LOG_NUMBER("tasks", tasks),
+		LOG_NUMBER("people", people));
 	return flow_jump(flow, "erase");
 }
 

@@ -314,12 +314,11 @@ static bool read_outcome(struct stage_run *run, const struct flow *flow)
 	return run->outcome.kind == OUTCOME_DONE || run->outcome.kind == OUTCOME_REFUSED;
 }
 
-/* The CA's answer is kept as evidence, but for the QR text: who has it may bind. */
+/* The CA's answer is kept as evidence, but for what is personal and the QR text: who has it may bind. */
 static void settle_effect(struct stage_run *run)
 {
-	json_t *answer = json_copy(run->outcome.data);
+	json_t *answer = personal_evidence(run->outcome.data);
 
-	(void)json_object_del(answer, "qr_text");
 	if (op_of(run)->effect)
 		stage_put(run, "settle",
 			json_pack("{s:s, s:s, s:O?}", "op", connector_op_word(run->call.op),

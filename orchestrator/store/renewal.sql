@@ -43,7 +43,7 @@ select i.n, null as failed, null as why, (jsonb_build_object(
   'campaign', jsonb_build_object('id', c.id::text, 'digest', c.digest, 'policy', c.policy,
     'agreement_sha256', c.plan->>'agreement_sha256'),
   'tasks', (select coalesce(jsonb_object_agg(k.kind, jsonb_build_object('id', k.id::text, 'state', k.state,
-      'answer', k.answer, 'closed_at', k.closed_at, 'closed_by', k.closed_by, 'values', k.values)), '{}')
+      'answer', answer_at(k.answer, k.id), 'closed_at', k.closed_at, 'closed_by', k.closed_by, 'values', k.values)), '{}')
     from (select distinct on (kind) * from tasks where renewal_id = r.id order by kind, id desc) k),
   'effects', (select coalesce(jsonb_object_agg(e.op, e.attempt), '{}')
     from (select op, max(attempt) filter (where settled_at is not null) as attempt

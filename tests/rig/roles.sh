@@ -45,6 +45,14 @@ table() {
 		POST /v1/tokens admin
 		GET /v1/tokens auditor admin
 		POST /v1/tokens/999999/revoke admin
+		GET /v1/people operator finance approver handler auditor admin
+		POST /v1/people/find operator admin
+		POST /v1/people/999999/reveal admin
+		GET /v1/tasks/999999/files operator finance approver handler auditor admin
+		GET /v1/files/999999 operator finance approver handler auditor admin
+		POST /v1/files/999999/reveal admin
+		GET /v1/privacy auditor admin
+		POST /v1/privacy/erase admin
 	TABLE
 }
 roles=(operator finance approver handler auditor admin)
