@@ -227,40 +227,10 @@ begin
 end $$;
 create trigger tasks_qr_next after update of secret on tasks for each row when (old.kind = 'bind') execute function qr_next();
 
--- The handler of a renewal: who is asked to scan.
-create function handler_of(r renewals) returns bigint language sql stable as $$
-  select coalesce(r.handler_id, (select handler_id from certificate_sets where id = r.set_id))
-$$;
-
--- May a QR code be made for R now?  Never two live ones for one handler; of those that wait, what expires first.
-create function qr_turn(r renewals) returns boolean language sql stable as $$
-  select not exists (
-    select from renewals o join certificate_sets s on s.id = o.set_id
-    where o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = handler_of(r) and (
-      exists (select from tasks k where k.renewal_id = o.id and k.kind = 'bind' and k.state = 'open' and k.secret is not null)
-      or exists (select from effects e where e.renewal_id = o.id and e.op = 'bind' and e.settled_at is null)
-      or ((o.old_not_after, o.id) < (r.old_not_after, r.id) and coalesce(o.blocked_reason, 'handler_busy') = 'handler_busy'
-        and not is_held(s.unit_id, o.ca))))
-$$;
-
--- A code that is scanned or has run out makes room for the next.
-create function qr_next() returns trigger language plpgsql as $$
-begin
-  if old.secret is not null and new.secret is null then
-    perform renewals_wake(array(select o.id from renewals o
-      where o.state = 'binding' and o.blocked_reason = 'handler_busy'
-        and handler_of(o) = (select handler_of(r) from renewals r where r.id = new.renewal_id)
-      order by o.old_not_after, o.id limit 2));
-  end if;
-  return null;
-end $$;
-create trigger tasks_qr_next after update of secret on tasks for each row when (old.kind = 'bind') execute function qr_next();
-
 -- Joined to the document of renewal_load.
 create function renewal_turns(r renewals) returns jsonb language sql stable as $$
   select jsonb_build_object(
     'since', r.changed_at, 'now', clock_timestamp(), 'paid', is_paid(r.id),
-    'qr_turn', case when r.state = 'binding' then qr_turn(r) end,
     'qr_turn', case when r.state = 'binding' then qr_turn(r) end,
     'binding', (select jsonb_build_object('certificate_id', b.certificate_id, 'account', b.account)
       from bindings b where b.set_id = r.set_id and b.ca = r.ca),
