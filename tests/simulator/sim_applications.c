@@ -155,7 +155,8 @@ static void put_price(json_t *view, const json_t *application)
 /* What the review says, and what became of the money. */
 static void put_review(json_t *view, const json_t *application)
 {
-	static const char *const kept[] = { "rejected", "payment_id", "refund_ids", "paid_twice" };
+	static const char *const kept[] = { "rejected", "fee", "payment_id", "refund_ids",
+		"paid_twice" };
 	const json_t *correction = json_object_get(application, "correction");
 
 	for (size_t i = 0; i < COUNT_OF(kept); i++) {

@@ -231,6 +231,8 @@ static bool walk_bind(struct sim_client *client, struct sim_journey *journey)
 			"serial", json_peek_text(record, "serial")));
 	if (sim_client_call(client, "POST", "/v1/bindings", body) != 201)
 		return false;
+	if (text_equal(sim_client_text(client, "state"), "confirmed"))
+		return true; /* bound before, and kept */
 	json_put_text(phone, "qr_text", sim_client_text(client, "qr_text"));
 	return sim_client_control(client, "POST", "/sim/phone", json_incref(phone)) == 200;
 }

@@ -200,6 +200,8 @@ json_t *payment_application(const struct sim *sim, const json_t *payment); /* bo
 void payment_settle(struct sim *sim, json_t *payment, const char *state, int64_t now);
 /* Close the application's payments that nobody has paid, but EXCEPT. */
 void payments_close(struct sim *sim, const json_t *application, const json_t *except, int64_t now);
+/* The application's transfers may pay for another one; its payments by transfer are closed. */
+void payments_release(struct sim *sim, const json_t *application, int64_t now);
 /* Prepare a WeChat order: code_url, its end. */
 void wechat_open(struct sim_call *call, json_t *payment);
 /* The phone pays: true, or false where the order cannot be paid any more (unless LATE). */

@@ -79,7 +79,8 @@ static const struct knob {
 		"how a refund goes" },
 	{ "refund_ms", KNOB_NUMBER, 300, NULL, "from a refund's opening to its result" },
 	/* review and issuance */
-	{ "review", KNOB_WORD, 0, " silent correctable final approve_then_revoke ",
+	{ "review", KNOB_WORD, 0,
+		" silent correctable final closed_carried_over closed_refunded approve_then_revoke ",
 		"what the review says; field: what to correct; ms: how long it is silent, can be corrected, or until it is revoked" },
 	{ "review_ms", KNOB_NUMBER, 300, NULL, "from verified payment to approval" },
 	{ "rekey", KNOB_FIRES, 0, NULL,

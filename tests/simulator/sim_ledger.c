@@ -9,8 +9,8 @@
 
 static const char *const lists[] = { "applications", "payments", "issued", "declared", "verified",
 	"installed", "invoices", "bindings", "transfers", "wechat_payments", "refunds",
-	"withdrawals", "resubmissions", "corrections", "rejections", "revocations", "returns",
-	"reused_bindings", "invoice_logins", "notices" };
+	"withdrawals", "resubmissions", "corrections", "rejections", "closures", "revocations",
+	"returns", "reused_bindings", "invoice_logins", "notices" };
 
 enum { ITEMS_MAX = 200000 }; /* of one list: what a runaway could append */
 

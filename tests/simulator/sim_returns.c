@@ -43,6 +43,38 @@ static json_t *line_find(const struct sim *sim, const char *serial, json_t **acc
 	return NULL;
 }
 
+/* Let every transfer that verified payment ID be declared again. */
+static void release_lines(const struct sim *sim, const char *id)
+{
+	const char *number;
+	json_t *account, *line;
+	size_t i;
+
+	json_object_foreach(json_object_get(sim_table(sim, "bank"), "accounts"), number, account)
+	{
+		json_array_foreach(json_object_get(account, "lines"), i, line)
+		{
+			if (text_equal(json_peek_text(line, "used_by"), id))
+				(void)json_object_del(line, "used_by");
+		}
+	}
+}
+
+void payments_release(struct sim *sim, const json_t *application, int64_t now)
+{
+	const char *id;
+	json_t *payment;
+
+	json_object_foreach(sim_table(sim, "payments"), id, payment)
+	{
+		if (payment_application(sim, payment) != application ||
+			!payment_is(payment, "verified"))
+			continue;
+		release_lines(sim, id);
+		payment_move(sim, payment, "closed", now);
+	}
+}
+
 /* The payment that this transfer verified is unpaid again, unless its application is approved:
  * then it is a debt, which the CA settles by other means. */
 static void unverify(struct sim *sim, json_t *payment, int64_t now)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The review (guide chapter 4, 审核通知): a paid application is looked at and approved, sent back for
  * correction, or rejected; the handler learns of it by text message. */
-#include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/text.h"
@@ -66,6 +66,21 @@ void review_reject(
 	payments_close(sim, application, NULL, now);
 	refund_application(sim, application, "rejected", now);
 	tell_handler(sim, application, now, words);
+}
+
+/* The CA closes what it cannot decide on: its fee pays for another application, or comes back. */
+static void close_paid(struct sim *sim, json_t *application, const char *fee, int64_t now)
+{
+	json_put_text(application, "fee", fee);
+	application_move(sim, application, "closed", now);
+	ledger_add(sim, "closures",
+		json_pack("{s:s, s:s?, s:s}", "application", id_of(application), "client_ref",
+			json_peek_text(application, "client_ref"), "fee", fee));
+	notice_send(sim, now, "review.closed", application, application);
+	if (text_equal(fee, "carried_over"))
+		payments_release(sim, application, now);
+	refund_application(sim, application, "closed", now);
+	tell_handler(sim, application, now, "已关闭，请重新申请。");
 }
 
 static void approve(struct sim *sim, json_t *application, int64_t now)
@@ -178,6 +193,8 @@ static void decide_as_told(
 		stay_silent(sim, application, setting->ms, at);
 	} else if (text_equal(setting->word, "final")) {
 		review_reject(sim, application, "not_eligible", "不符合续期条件", at);
+	} else if (text_starts(setting->word, "closed_")) {
+		close_paid(sim, application, setting->word + strlen("closed_"), at);
 	} else if (text_equal(setting->word, "correctable")) {
 		ask_for_correction(sim, application, setting, at);
 	} else {

@@ -208,6 +208,46 @@ static void a_final_rejection_refunds_and_tells_the_handler(void **state)
 		201);
 }
 
+static void a_closed_applications_fee_may_pay_for_another_one(void **state)
+{
+	struct world *world = *state;
+	struct sim_journey again = { 0 };
+	OWNED char *target = NULL;
+
+	world_knob(world, "review",
+		json_pack("{s:s, s:i}", "value", "closed_carried_over", "times", 1));
+	world_walk(world, WALK_VERIFIED);
+	again.paid_at = world->journey.paid_at;
+	wait_s(world, 1);
+	assert_string_equal(world_state(world), "closed");
+	assert_string_equal(sim_client_text(&world->client, "fee"), "carried_over");
+	(void)snprintf(again.certificate, SIM_ID_TEXT, "%s", world->journey.certificate);
+	(void)snprintf(again.client_ref, SIM_ID_TEXT, "ref-again-1");
+	assert_true(sim_client_walk(&world->client, &again, WALK_PAYING));
+	target = text_dupf("/v1/payments/%s/remittance", again.payment);
+	assert_int_equal(
+		sim_client_call(&world->client, "PUT", target, sim_body_remittance(&again)), 200);
+	assert_string_equal(sim_client_text(&world->client, "state"), "verified");
+	assert_int_equal(ledger(world, "transfers"), 1);
+	assert_int_equal(ledger(world, "refunds"), 0);
+	wait_s(world, 1);
+	world->journey = again;
+	assert_string_equal(world_state(world), "approved");
+}
+
+static void a_closed_applications_fee_may_come_back(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "review", json_string("closed_refunded"));
+	world_walk(world, WALK_VERIFIED);
+	wait_s(world, 1);
+	assert_string_equal(world_state(world), "closed");
+	assert_string_equal(sim_client_text(&world->client, "fee"), "refunded");
+	assert_string_equal(refund_state(world), "success");
+	assert_int_equal(ledger(world, "closures"), 1);
+}
+
 static void an_approval_that_is_taken_back_cannot_be_fetched(void **state)
 {
 	struct world *world = *state;
@@ -359,6 +399,8 @@ int main(void)
 		WORLD_TEST(a_correction_that_does_not_come_in_time_is_a_rejection),
 		WORLD_TEST(what_expires_before_its_review_needs_attachments_then),
 		WORLD_TEST(a_final_rejection_refunds_and_tells_the_handler),
+		WORLD_TEST(a_closed_applications_fee_may_pay_for_another_one),
+		WORLD_TEST(a_closed_applications_fee_may_come_back),
 		WORLD_TEST(an_approval_that_is_taken_back_cannot_be_fetched),
 		WORLD_TEST(an_installed_certificate_is_revoked_instead),
 		WORLD_TEST(a_revoked_or_held_certificate_is_not_applied_for),

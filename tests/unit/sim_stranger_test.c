@@ -101,6 +101,7 @@ static void turn_a_knob(struct sim_client *client, uint64_t *seed)
 	static const struct {
 		const char *name, *word;
 	} turns[] = { { "review", "silent" }, { "review", "correctable" }, { "review", "final" },
+		{ "review", "closed_carried_over" }, { "review", "closed_refunded" },
 		{ "review", "approve_then_revoke" }, { "refund", "processing_abnormal_success" },
 		{ "refund", "closed" }, { "invoice", "none" }, { "invoice", "late_s" },
 		{ "invoice", "send_failed" }, { "issue_wrong", "truncated" },
