@@ -20,6 +20,7 @@
 #include "orchestrator/flows/ca_watch.h"
 #include "orchestrator/flows/keyring.h"
 #include "orchestrator/flows/migrating.h"
+#include "orchestrator/flows/noticing.h"
 #include "orchestrator/flows/notifying.h"
 #include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/flows/pacing.h"
@@ -313,6 +314,16 @@ static bool open_database(struct daemon *self, struct fault *fault)
 	return self->app.db != NULL && sets_open(&self->app, fault);
 }
 
+static bool take_notices(struct daemon *self, struct fault *fault)
+{
+	const char *file = self->app.settings.gateway_webhook_secret_file;
+
+	if (file[0] == '\0')
+		return true;
+	self->app.noticing = noticing_new(&self->app, file, fault);
+	return self->app.noticing != NULL;
+}
+
 static bool open_outside(struct daemon *self, struct fault *fault)
 {
 	const struct settings *settings = &self->app.settings;
@@ -333,7 +344,8 @@ static bool open_outside(struct daemon *self, struct fault *fault)
 			.secret_file = settings->gateway_secret_file },
 		fault);
 
-	return gateway != NULL && connectors_add(&self->app.connectors, gateway);
+	return gateway != NULL && connectors_add(&self->app.connectors, gateway) &&
+		take_notices(self, fault);
 }
 
 static void warn_of_gap(const struct calendar *calendar)
@@ -390,6 +402,7 @@ static void daemon_free(struct daemon *self)
 		ca_watch_free(self->watches[i]);
 	privacy_watch_free(app->privacy);
 	connectors_free(&app->connectors);
+	noticing_free(app->noticing);
 	agent_ca_free(app->agent_ca);
 	calendar_free(app->calendar);
 	seal_keys_free(app->seals);

@@ -2,6 +2,7 @@
 /* The people's listener: every path, who may call it, and the statement or story that answers
  * (schema/openapi.yaml).  A new list is a statement in store/ and a line here. */
 #include "orchestrator/api/api.h"
+#include "orchestrator/api/hooks.h"
 #include "orchestrator/api/stories.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
@@ -88,6 +89,7 @@ STATEMENT_ROUTE(token_revoke, ROLE_ADMIN, token_revoke);
 const struct inbound_route people_routes[] = {
 	{ INBOUND_GET,  "/healthz", 0, NULL, healthz },
 	{ INBOUND_GET,  "/readyz", 0, NULL, readyz },
+	{ INBOUND_POST, "/v1/hooks/gateway", SMALL, NULL, hook_begin },
 	{ INBOUND_GET,  "/v1/certificates", 0, &certificates_route, ask_begin },
 	{ INBOUND_POST, "/v1/certificates/import", IMPORT, &certificate_import_route, ask_begin },
 	{ INBOUND_POST, "/v1/certificates/upload", FILES, &certificates_upload_route, ask_begin },

@@ -19,6 +19,7 @@ struct pacing;
 struct outbound;
 struct sweep;
 struct agent_ca;
+struct noticing;
 struct privacy_watch;
 struct seal_keys;
 
@@ -32,6 +33,7 @@ struct settings {
 	char *agents_address, *agents_names;
 	int64_t agents_port, agents_poll_seconds, agents_report_seconds;
 	char *gateway_url, *gateway_ca_file, *gateway_key_id, *gateway_secret_file;
+	char *gateway_webhook_secret_file;
 	char *payee_name, *payee_account, *payee_bank;
 	char *calendar_dir, *calendar_override;
 	int64_t notify_period_minutes, robot_per_minute;
@@ -54,6 +56,7 @@ struct app {
 	struct connectors connectors;           /* one per CA */
 	struct pacing *pacing;                  /* when a CA may be called */
 	struct batch *load, *intend, *conclude; /* the set statements of stages: flows/sets.h */
+	struct noticing *noticing; /* the gateway's notices; NULL: none are taken */
 	struct agent_ca *agent_ca;
 	struct calendar *calendar; /* working days; never NULL */
 	struct seal_keys *seals;   /* of personal data; set before anything is served */
