@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -66,13 +67,25 @@ bool secret_read_fd(struct secret *secret, int fd, struct fault *fault)
 	return true;
 }
 
+/* Bits that a private file must not have.  systemd gives its credentials to the service by an access list, which
+ * stands in the group's bits; their directory is the service's alone. */
+static mode_t forbidden_bits(const char *path)
+{
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+
+	return credentials != NULL && credentials[0] == '/' &&
+			strncmp(path, credentials, strlen(credentials)) == 0
+		? 037
+		: 077;
+}
+
 static bool secret_read_private(
 	struct secret *secret, int fd, const char *path, struct fault *fault)
 {
 	struct stat info;
 	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
 		return fault_set(fault, FAULT_INPUT, "%s: not a file", path);
-	if ((info.st_mode & 077) != 0)
+	if ((info.st_mode & forbidden_bits(path)) != 0)
 		return fault_set(fault, FAULT_INPUT, "%s: others may read it; run: chmod 600 %s",
 			path, path);
 	if (!secret_read_fd(secret, fd, fault))

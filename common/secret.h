@@ -18,7 +18,8 @@ struct secret {
 /* Read FD to its end, byte-exact but for one trailing newline; refuses 0 or more than SECRET_MAX
  * bytes.  FD stays open. */
 bool secret_read_fd(struct secret *secret, int fd, struct fault *fault) MUST_CHECK;
-/* The same from a file that only its owner may read (mode & 077 must be 0). */
+/* The same from a file that only its owner may read (mode & 077 must be 0; & 037 in systemd's
+ * $CREDENTIALS_DIRECTORY). */
 bool secret_read_file(struct secret *secret, const char *path, struct fault *fault) MUST_CHECK;
 /* Wipe and release; a zeroed struct is accepted. */
 void secret_done(struct secret *secret);

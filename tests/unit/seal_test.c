@@ -214,6 +214,23 @@ static void a_key_file_that_others_may_read_is_refused(void **state)
 	assert_non_null(strstr(fault.text, "chmod 600"));
 }
 
+static void a_credential_of_systemd_may_be_read_by_an_access_list(void **state)
+{
+	OWNED char *file = key_file(KEY_A "\n", 0440);
+	struct fault fault;
+	(void)state;
+
+	assert_null(seal_keys_read(file, &fault));
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", dir, 1), 0);
+	CLEANUP(seal_keys_freep) struct seal_keys *keys = seal_keys_read(file, &fault);
+	assert_int_equal(chmod(file, 0444), 0);
+	struct seal_keys *open_to_all = seal_keys_read(file, &fault);
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+
+	assert_non_null(keys);
+	assert_null(open_to_all);
+}
+
 static void a_fresh_key_file_is_private_and_never_the_same(void **state)
 {
 	OWNED char *file = file_join(dir, "key");
@@ -287,6 +304,7 @@ int main(void)
 		with_dir(a_missing_key_is_named_with_the_file_and_the_remedy),
 		with_dir(a_file_that_holds_no_keys_is_refused_with_its_line),
 		with_dir(a_key_file_that_others_may_read_is_refused),
+		with_dir(a_credential_of_systemd_may_be_read_by_an_access_list),
 		with_dir(a_fresh_key_file_is_private_and_never_the_same),
 		with_dir(equal_values_are_found_by_kind_and_under_one_key_only),
 		with_dir(a_mark_fits_its_value_alone_and_is_salted),
