@@ -57,9 +57,17 @@ fault_came() { # NAME LEAST
 	rig_stop
 }
 
-campaign cut_after_body '{"cut_after_body": true}' 2
+# The first six answers to each effect are lost.
+lost() { # KNOB
+	jq -n --arg knob "$1" '{($knob): [
+		["POST", "/v1/bindings"], ["POST", "/v1/applications"], ["PUT", "/v1/applications/*/agreement"],
+		["PUT", "/v1/applications/*/term"], ["POST", "/v1/applications/*/attachments"], ["PUT", "/v1/applications/*/intent"],
+		["POST", "/v1/applications/*/submit"], ["POST", "/v1/payments"], ["PUT", "/v1/payments/*/remittance"],
+		["POST", "/v1/applications/*/install-reports"] | {method: .[0], path: .[1], times: 6}]}'
+}
+campaign cut_after_body "$(lost cut_after_body)" 2
 fault_came cut_after_body 12
-campaign fail_after_commit '{"fail_after_commit": true}' 2
+campaign fail_after_commit "$(lost fail_after_commit)" 2
 fault_came fail_after_commit 12
 
 # Longer than xuqid waits (30 s), for the effects that cost money or cannot be taken back.

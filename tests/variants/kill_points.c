@@ -23,6 +23,8 @@ enum { NAME_MAX_OF_POINT = 160, WAITING_MAX = 64, SET_MAX = 64 };
 
 /* ---- the product's own functions, renamed by the linker ---- */
 
+/* NOLINTBEGIN(readability-identifier-naming, readability-function-size): the linker's names, libpq's parameters */
+
 int __real_PQsendQueryParams(PGconn *conn, const char *command, int count, const Oid *types,
 	const char *const *values, const int *lengths, const int *formats, int result_format);
 int __wrap_PQsendQueryParams(PGconn *conn, const char *command, int count, const Oid *types,
@@ -33,6 +35,8 @@ const struct renewal_edge *__real_renewal_edge_find(
 	enum renewal_state state, enum renewal_event event, unsigned capabilities);
 const struct renewal_edge *__wrap_renewal_edge_find(
 	enum renewal_state state, enum renewal_event event, unsigned capabilities);
+
+/* NOLINTEND(readability-identifier-naming, readability-function-size) */
 
 /* ---- points ---- */
 
@@ -193,6 +197,7 @@ static void mark_statement(struct waiting *set, const char *command)
 
 /* ---- libpq ---- */
 
+/* NOLINTNEXTLINE(readability-function-size): libpq's parameters */
 int __wrap_PQsendQueryParams(PGconn *conn, const char *command, int count, const Oid *types,
 	const char *const *values, const int *lengths, const int *formats, int result_format)
 {
