@@ -65,3 +65,5 @@ if(XUQI_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   endforeach()
 endif()
+
+include(tests/twin/twin.cmake)

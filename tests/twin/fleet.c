@@ -17,7 +17,7 @@
 #include "tests/twin/store_inside.h"
 #include "tests/twin/world.h"
 
-enum { NAME_TEXT = 48, KEYS = 8, HANDLERS = 4, PER_PLACE = 5 };
+enum { NAME_TEXT = 48, KEYS = 8, HANDLERS = 25, PER_PLACE = 5 };
 
 DEFINE_CLEANUP(bio_freep, BIO *, BIO_free_all)
 

@@ -8,7 +8,6 @@
 
 #include "common/clock.h"
 #include "common/text.h"
-#include "orchestrator/domain/effect_key.h"
 #include "orchestrator/domain/renewal.h"
 #include "tests/simulator/sim_inside.h"
 #include "tests/twin/store_inside.h"
@@ -19,7 +18,7 @@ enum { TARGET_PART = 64, DEADLINE_DAYS = 40 };
 /* What people did for one renewal. */
 struct acts {
 	bool spend, touch, stated;
-	int64_t approved_fen;
+	int64_t approved_fen, lease; /* lease: the last that was given */
 	char accepted[SHA256_HEX];
 };
 
@@ -140,17 +139,6 @@ static const struct row_effect *effect_of_put(const struct world *world, const c
 
 /* ---- a request leaves ---- */
 
-static void check_key(struct world *world, const struct row_effect *effect)
-{
-	char key[EFFECT_KEY];
-
-	if (!effect_key(key, world->store->installation, effect->renewal, effect->op,
-		    (int)effect->attempt) ||
-		strcmp(key, effect->key) != 0)
-		world_violated(world, "renewal %" PRId64 ": the key of %s is not derived from it",
-			effect->renewal, effect->op);
-}
-
 static void check_consent(struct world *world, const struct row_effect *effect)
 {
 	const struct acts *acts = acts_of(world, effect->renewal);
@@ -180,7 +168,6 @@ void oracle_on_send(void *context, const struct sim_request *request)
 			request->target);
 		return;
 	}
-	check_key(world, effect);
 	check_consent(world, effect);
 }
 
@@ -224,6 +211,40 @@ void oracle_on_journal(void *context, const struct row_journal *line)
 		world_violated(world,
 			"renewal %" PRId64 " is quoted above what the approver signed",
 			line->renewal);
+}
+
+/* ---- bearer secrets ---- */
+
+/* Never more than one live QR code for one handler. */
+void oracle_on_code(struct world *world, const struct row_task *task)
+{
+	for (size_t i = 0; i < world->store->task.count; i++) {
+		const struct row_task *other = store_row(world->store->task, task, i);
+
+		if (other != task && other->secret != NULL && other->assignee == task->assignee &&
+			strcmp(other->kind, "bind") == 0)
+			world_violated(world, "person %" PRId64 " holds two QR codes at once",
+				task->assignee);
+	}
+}
+
+/* ---- leases ---- */
+
+void oracle_on_claim(void *context, int64_t renewal, int64_t epoch)
+{
+	acts_of(context, renewal)->lease = epoch;
+}
+
+/* Whoever was given the lease last, and nobody else, may act and conclude. */
+void oracle_on_fenced(void *context, int64_t renewal, int64_t epoch)
+{
+	struct world *world = context;
+
+	if (acts_of(world, renewal)->lease != epoch)
+		world_violated(world,
+			"renewal %" PRId64 " is worked on under lease %" PRId64
+			", which has passed to %" PRId64,
+			renewal, epoch, acts_of(world, renewal)->lease);
 }
 
 /* ---- the CA's ledger ---- */

@@ -246,8 +246,10 @@ static void on_task(void *context, const struct row_task *task)
 	struct world *world = context;
 
 	world_line(world, "task %" PRId64 " %s: %s", task->id, task->kind, task->state);
+	if (task->secret != NULL)
+		oracle_on_code(world, task);
 	if (strcmp(task->state, "open") == 0)
-		look_later(world, task->id, 2 * HOUR);
+		look_later(world, task->id, task->secret != NULL ? HOUR : 2 * HOUR);
 }
 
 /* ---- the gates ---- */
@@ -324,6 +326,8 @@ void people_new(struct world *world)
 		.on_order = on_order,
 		.on_install = on_install,
 		.on_journal = oracle_on_journal,
+		.on_claim = oracle_on_claim,
+		.on_fenced = oracle_on_fenced,
 		.on_notify = on_notify,
 		.context = world };
 	world_after(world, dice_between(&world->actor_dice, 1, 4 * HOUR) * CLOCK_SECOND, "approver",

@@ -136,6 +136,14 @@ void process_forget(struct process *process)
 	}
 }
 
+struct process *process_with_intend(const struct batch *batch)
+{
+	for (size_t i = 0; i < PROCESSES_MAX; i++)
+		if (processes[i] != NULL && processes[i]->app.intend == batch)
+			return processes[i];
+	return NULL;
+}
+
 static struct flow_kind *kind_of(struct process *process, const struct flow_kind *kind)
 {
 	struct kind_copy *copy = process->kinds;

@@ -460,6 +460,7 @@ static const struct {
 	{ sql_campaigns_finish, "campaigns_finish", ask_finish, false },
 	{ sql_sweep_next, "sweep_next", ask_next, true },
 	{ sql_ca_facts_save, "ca_facts_save", ask_facts_save, false },
+	{ sql_ca_facts_alarm, "ca_facts_alarm", ask_facts_alarm, false },
 	{ sql_ca_facts_load, "ca_facts_load", ask_facts_load, true },
 	{ sql_payee_task, "payee_task", ask_payee_task, false },
 	{ sql_admin_needed, "admin_needed", ask_admin_needed, true },

@@ -205,6 +205,9 @@ struct store_watch {
 	void (*on_order)(void *context, const struct row_order *order);
 	void (*on_install)(void *context, const struct row_install *install);
 	void (*on_journal)(void *context, const struct row_journal *line);
+	/* A lease was given, and an intent or a conclusion taken under a lease: as they happen. */
+	void (*on_claim)(void *context, int64_t renewal, int64_t epoch);
+	void (*on_fenced)(void *context, int64_t renewal, int64_t epoch);
 	void (*on_notify)(void *context); /* pg_notify('xuqi_wake') */
 	void *context;
 };

@@ -63,6 +63,8 @@ void store_rest(struct store *store, struct row_renewal *renewal, const json_t *
 struct row_task *store_task_of(const struct row_renewal *renewal, const char *kind);
 bool store_task_open(
 	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault);
+/* TASK (touched already) holds no secret any more: a QR code that was scanned or has run out makes room. */
+void store_task_forget(struct store *store, struct row_task *task);
 void store_tasks_close(struct store *store, struct row_renewal *renewal, const char *kind);
 /* A task without a renewal. */
 struct row_task *store_task_add(struct store *store, const char *kind, const char *role);
@@ -82,8 +84,8 @@ bool store_is_paid(const struct store *store, int64_t renewal);
 void store_line_concerns(struct store *store, const struct row_line *line);
 /* The statements, by file. */
 ask_fn ask_claim, ask_load, ask_intend, ask_conclude, ask_reclaim, ask_files, ask_plan, ask_start,
-	ask_finish, ask_next, ask_facts_save, ask_facts_load, ask_payee_task, ask_admin_needed,
-	ask_cas_register, ask_breaker_load, ask_breaker_store;
+	ask_finish, ask_next, ask_facts_save, ask_facts_load, ask_facts_alarm, ask_payee_task,
+	ask_admin_needed, ask_cas_register, ask_breaker_load, ask_breaker_store;
 ask_fn ask_task_done, ask_approve;
 ask_fn ask_to_export, ask_exported, ask_statement_save, ask_match_orders, ask_match_lines,
 	ask_links_save, ask_confirm, ask_release;

@@ -83,7 +83,10 @@ bool store_task_open(
 	task->title = store_text(store, json_peek_text(doc, "title"));
 	task->instruction = store_text(store, json_peek_text(doc, "instruction"));
 	task->values = store_json(store, values != NULL ? json_deep_copy(values) : json_object());
-	task->secret = store_text(store, json_peek_text(doc, "secret"));
+	if (json_peek_text(doc, "secret") == NULL)
+		store_task_forget(store, task);
+	else
+		task->secret = store_text(store, json_peek_text(doc, "secret"));
 	due_at = json_as_instant(doc, "due_at");
 	if (was_open && json_object_get(doc, "due_is_usual") != NULL && task->due_at != NO_INSTANT)
 		due_at = task->due_at;
@@ -99,7 +102,7 @@ void store_tasks_close(struct store *store, struct row_renewal *renewal, const c
 		return;
 	task = touch(store, task, task);
 	task->state = "done";
-	task->secret = NULL;
+	store_task_forget(store, task);
 	task->closed_at = store_now();
 }
 
@@ -159,7 +162,7 @@ static void finish(
 
 	task = touch(store, task, task);
 	task->state = "done";
-	task->secret = NULL;
+	store_task_forget(store, task);
 	task->answer = store_json(store, values != NULL ? json_deep_copy(values) : json_object());
 	task->closed_at = store_now();
 	task->closed_by = json_peek_number(person, "person", 0);

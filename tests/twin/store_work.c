@@ -71,6 +71,8 @@ struct row_renewal *store_fenced(
 			id, epoch, renewal->epoch);
 		return NULL;
 	}
+	if (store->watch.on_fenced != NULL)
+		store->watch.on_fenced(store->watch.context, id, epoch);
 	return touch(store, renewal, renewal);
 }
 
@@ -192,6 +194,8 @@ bool ask_claim(struct store *store, struct ask *ask)
 		renewal->epoch = ++store->lease_epoch;
 		renewal->claimed_at = store_now();
 		renewal->claimed_until = store_now() + lease * CLOCK_SECOND;
+		if (store->watch.on_claim != NULL)
+			store->watch.on_claim(store->watch.context, renewal->id, renewal->epoch);
 		ask_put_number(ask, row, 0, renewal->id);
 		ask_put_number(ask, row, 1, renewal->epoch);
 	}
@@ -474,6 +478,14 @@ bool ask_facts_save(struct store *store, struct ask *ask)
 	store->ca_meta = store_json(store, ask_json(ask, 1));
 	store->ca_alert = store_text(store, alert);
 	ask_reply(ask, changed ? "t" : "f");
+	return true;
+}
+
+bool ask_facts_alarm(struct store *store, struct ask *ask)
+{
+	if (store->ca_meta != NULL && store->ca_alert == NULL)
+		store->ca_alert = store_text(store, ask_text(ask, 1));
+	ask_columns(ask, 0);
 	return true;
 }
 

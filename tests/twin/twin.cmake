@@ -19,3 +19,14 @@ function(twin name)
     -Wl,--wrap=flow_start -Wl,--wrap=log_write)
 endfunction()
 twin(xuqi-twin ${TWIN_DIR}/store_fence.c)
+
+# Positive controls: the same product and the same runner, with one defect each; the twin must find it.
+twin(xuqi-twin-blind-retry ${TWIN_DIR}/store_fence.c ${TWIN_DIR}/variants/blind_retry.c)
+twin(xuqi-twin-no-fence ${TWIN_DIR}/variants/no_fence.c)
+add_library(twin_late_stage OBJECT orchestrator/flows/stage.c)
+target_compile_definitions(twin_late_stage PRIVATE batch_try=late_batch_try)
+target_compile_options(twin_late_stage PRIVATE -include ${TWIN_DIR}/variants/late_intent.h)
+add_dependencies(twin_late_stage store) # the generated sql.h
+target_link_libraries(twin_late_stage PRIVATE flows)
+twin(xuqi-twin-late-intent ${TWIN_DIR}/store_fence.c ${TWIN_DIR}/variants/late_intent.c
+     $<TARGET_OBJECTS:twin_late_stage>)

@@ -103,6 +103,9 @@ void oracle_on_send(void *context, const struct sim_request *request);
 void oracle_on_executed(
 	void *context, const struct sim_request *request, const struct sim_answer *answer);
 void oracle_on_journal(void *context, const struct row_journal *line);
+void oracle_on_claim(void *context, int64_t renewal, int64_t epoch);
+void oracle_on_fenced(void *context, int64_t renewal, int64_t epoch);
+void oracle_on_code(struct world *world, const struct row_task *task);
 /* People tell what they did: approved at a gate, accepted an agreement, stated an intent. */
 void oracle_approved(struct world *world, const struct row_campaign *campaign, bool touches);
 void oracle_accepted(struct world *world, int64_t renewal, const char *sha256);
