@@ -36,7 +36,7 @@ struct notice {
 	char *subject, *text;
 };
 
-/* Render DIGEST (schema/0016_digests.sql, digest_says) for its owner, within the template's bytes: tasks that do not fit
+/* Render DIGEST (schema/0021_digests.sql, digest_says) for its owner, within the template's bytes: tasks that do not fit
  * are counted, those most overdue stand first.  Texts are scrubbed. */
 void notice_render(
 	struct notice *out, const struct notice_template *template, const json_t *digest);

@@ -28,6 +28,7 @@ const struct task_kind task_kinds[] = {
 	{ "payer", "admin", 1, 1, "admin", "No payer account is known for this legal entity", "This renewal is not paid." },
 	{ "payee_changed", "finance", 0, 1, "approver", "The CA names another payee", "No payment order is exported and no payment is opened." },
 	{ "finance_match", "finance", 1, 1, "approver", "A transfer without its reference waits for a decision", "The transfer is not declared to the CA." },
+	{ "restored_payments", "finance", 0, 1, "approver", "A backup was restored: look for transfers that it does not know", "No payment file is made." },
 	{ "remittance", "finance", 1, 1, "approver", "汇款信息: the CA refused the remittance", "The money is sent, but the renewal is not paid." },
 	{ "wechat_pay", "handler", 0, 1, "finance", "微信支付: pay by this code", "The code runs out and a new one is made; the renewal is not paid." },
 	{ "returned", "finance", 1, 1, "approver", "退汇: the bank gave a transfer back", "The renewal is not paid and does not go on." },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Digest notifications: in the office hours of working days, once per slot, each owner of open tasks who has news is
  * told of all of them in one message per channel (e-mail, chat robot), settings notify.*.  What is told is
- * decided in schema/0016_digests.sql, how it is said in domain/notice.h. */
+ * decided in schema/0021_digests.sql, how it is said in domain/notice.h. */
 #pragma once
 
 #include "orchestrator/flows/app.h"

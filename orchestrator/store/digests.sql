@@ -1,4 +1,4 @@
--- Digest notifications: see schema/0016_digests.sql.
+-- Digest notifications: see schema/0021_digests.sql.
 
 -- name: digests_make
 select digests_make($1::timestamptz, $2::boolean, $3::text[])

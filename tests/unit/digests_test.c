@@ -285,6 +285,20 @@ static void who_was_told_that_a_task_is_late_is_told_in_the_digest(void **state)
 		json_object_get(json_array_get(json_object_get(digest, "tasks"), 0), "late")));
 }
 
+static void while_everything_is_held_nothing_is_sent(void **state)
+{
+	(void)state;
+	a_fleet(1, 1);
+	(void)make(SLOT1, "false");
+	(void)sql("insert into holds (scope, reason) values ('all', 'restored')");
+
+	assert_null(claimed());
+	assert_sql("due", "select state from deliveries");
+	(void)sql("update holds set release_asked_by = 2, released_by = 4, released_at = now()");
+
+	assert_int_equal(send_all(), 1);
+}
+
 static void two_channels_make_two_notices_of_one_digest(void **state)
 {
 	(void)state;
@@ -314,6 +328,7 @@ int main(void)
 		database_test(on_leave_the_deputy_is_told_instead),
 		database_test(a_task_of_a_role_is_told_to_its_people_with_an_address),
 		database_test(who_was_told_that_a_task_is_late_is_told_in_the_digest),
+		database_test(while_everything_is_held_nothing_is_sent),
 		database_test(two_channels_make_two_notices_of_one_digest),
 	};
 

@@ -441,12 +441,14 @@ static void a_task_of_a_role_goes_to_somebody_with_that_role(void **state)
 static void a_dry_transfer_reports_and_changes_nothing(void **state)
 {
 	A_BIND_TASK();
-	(void)sql("update renewals set facts = '{\"certificate_id\":\"c1\"}'");
+	(void)sql(
+		"insert into bindings (set_id, ca, certificate_id, bound_by) values (1, 'gateway', 'c1', 8)");
 
 	const char *report = sql("select handler_transfer(" P_OPERATOR
 				 ", 'handler', '{\"to\":\"second\"}') - 'renewals'");
 
 	assert_non_null(strstr(report, "bind it anew with the new handler's phone"));
+	assert_non_null(strstr(report, "\"renewal\": 1"));
 	assert_non_null(strstr(report, "\"kind\": \"bind\""));
 	assert_non_null(strstr(report, "\"certificates\": 1"));
 	assert_non_null(strstr(report, "\"committed\": false"));
@@ -458,7 +460,8 @@ static void a_dry_transfer_reports_and_changes_nothing(void **state)
 static void a_transfer_moves_all_that_waits(void **state)
 {
 	A_BIND_TASK();
-	(void)sql("update renewals set facts = '{\"certificate_id\":\"c1\"}'");
+	(void)sql(
+		"insert into bindings (set_id, ca, certificate_id, bound_by) values (1, 'gateway', 'c1', 8)");
 
 	(void)sql("select handler_transfer(" P_OPERATOR
 		  ", 'handler', '{\"to\":\"second\",\"commit\":true}')");
@@ -473,6 +476,22 @@ static void a_transfer_moves_all_that_waits(void **state)
 	assert_sql("1", "select count(*) from audit where action = 'handler.transferred'");
 	assert_false(sees_qr(P_HANDLER));
 	assert_true(sees_qr(P_SECOND));
+}
+
+static void a_binding_without_a_renewal_is_forgotten_so_that_the_successor_scans(void **state)
+{
+	A_BIND_TASK();
+	(void)sql(
+		"insert into certificate_sets (holder, not_after, handler_id, legal_entity_id, source) values ('Other', now(), 8, 1, 'import')");
+	(void)sql(
+		"insert into bindings (set_id, ca, certificate_id, bound_by) values (2, 'gateway', 'c2', 8)");
+
+	(void)sql("select handler_transfer(" P_OPERATOR
+		  ", 'handler', '{\"to\":\"second\",\"commit\":true}')");
+
+	assert_sql("0", "select count(*) from bindings");
+	assert_sql("0", "select count(*) from tasks where kind = 'rebind'");
+	assert_sql("9 9", "select string_agg(handler_id::text, ' ') from certificate_sets");
 }
 
 static void a_successor_without_authorisation_is_refused(void **state)
@@ -532,6 +551,7 @@ int main(void)
 		database_test(a_task_of_a_role_goes_to_somebody_with_that_role),
 		database_test(a_dry_transfer_reports_and_changes_nothing),
 		database_test(a_transfer_moves_all_that_waits),
+		database_test(a_binding_without_a_renewal_is_forgotten_so_that_the_successor_scans),
 		database_test(a_successor_without_authorisation_is_refused),
 		database_test(reviews_that_wait_for_a_message_to_the_earlier_handler_are_named),
 	};

@@ -105,13 +105,16 @@ create function digest_says(p_digest bigint) returns jsonb language sql stable a
 $$;
 
 -- Take the next notice that is due, remember what it tells of, and give its document; null when there is none.  A notice
--- with nothing left to say is void.  One that somebody took and never settled is unsure: sent or not, it is not
+-- with nothing left to say is void, and none is sent while everything is held (after a restore).  One that somebody took and never settled is unsure: sent or not, it is not
 -- sent again.
 create function notice_claim(p_seconds int) returns jsonb language plpgsql as $$
 declare n deliveries; v_says jsonb; d digests; o people;
 begin
   update deliveries set state = 'unsure', settled_at = clock_timestamp(), last_error = 'xuqid ended while it was being sent'
     where state = 'sending' and claimed_until < now();
+  if is_held(null, null) then
+    return null;
+  end if;
   loop
     select * into n from deliveries where state = 'due' and due_at <= now() order by due_at, id limit 1 for update skip locked;
     if not found then
