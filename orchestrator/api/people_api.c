@@ -151,6 +151,7 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_POST, "/v1/files/:id/reveal", SMALL, &file_reveal_route, ask_begin },
 	{ INBOUND_GET,  "/v1/privacy", 0, &privacy_route, ask_begin },
 	{ INBOUND_POST, "/v1/privacy/erase", SMALL, &person_erase_route, ask_begin },
+	{ INBOUND_POST, "/v1/privacy/check", FILES, &mark_check_route, ask_begin },
 };
 /* clang-format on */
 const size_t people_route_count = COUNT_OF(people_routes);

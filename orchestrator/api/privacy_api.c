@@ -3,6 +3,7 @@
  * by role (schema/0014_privacy.sql).  Every look at what is not one's own is in the audit before it is answered. */
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/seal.h"
 #include "common/text.h"
 #include "orchestrator/api/stories.h"
@@ -62,6 +63,40 @@ const struct people_route privacy_route = {
 };
 const struct people_route person_erase_route = { .roles = ROLE_ADMIN,
 	.statement = sql_person_erase };
+
+/* Was it this value? Answered by the mark that a row or the audit keeps; the value itself is kept nowhere. */
+static enum flow_next mark_check(struct flow *flow, void *self)
+{
+	struct ask *ask = self;
+	const json_t *file = json_array_get(json_object_get(ask->body, "files"), 0);
+	const char *mark, *value = json_peek_text(ask->body, "value"),
+			  *data = json_peek_text(file, "data_b64");
+	struct fault fault;
+	size_t len = 0;
+
+	if (!json_text(&mark, ask->body, "mark", &fault))
+		return flow_fail_with(flow, &fault);
+	OWNED unsigned char *bytes = data != NULL ? base64_decode(data, &len) : NULL;
+
+	if (bytes == NULL && value == NULL)
+		return flow_fail(flow, FAULT_INPUT, "give value, or one file");
+	bool fits = bytes != NULL ? seal_mark_fits(mark, ask->app->seals, bytes, len)
+				  : seal_mark_fits(mark, ask->app->seals, value, strlen(value));
+
+	return ask_answer(ask, 200, json_pack("{s:s, s:b}", "mark", mark, "fits", fits));
+}
+
+static const struct flow_step check_steps[] = {
+	{ "authenticate", ask_authenticate },
+	{ "authorise", ask_authorise },
+	{ "check", mark_check },
+	{ NULL, NULL },
+};
+
+static struct flow_kind check_kind = { "mark_check", check_steps, ask_finished, 8, 0 };
+
+const struct people_route mark_check_route = { .roles = ROLE_AUDITOR | ROLE_ADMIN,
+	.story = &check_kind };
 
 /* ---- files ---- */
 

@@ -249,6 +249,12 @@ static const struct field file_reveal[] = {
 	{ "--out", "FILE", FIELD_OUT, FIELD_REQUIRED, "data_b64", "write it here (mode 0600)" },
 };
 
+static const struct field privacy_check[] = {
+	{ "--mark", "MARK", FIELD_BODY, FIELD_REQUIRED, "mark", "the mark, sm1.…, as the audit or file list shows it" },
+	{ "--attach", "FILE", FIELD_ATTACH, 0, "files", "was it this file?" },
+	{ "--value", "FILE", FIELD_BODY_LINE, 0, "value", "or this number or address: a file with it, or - for standard input" },
+};
+
 static const struct field privacy_erase[] = {
 	{ "--person", "LOGIN", FIELD_BODY, FIELD_REQUIRED, "login", "the person who asks for it" },
 };

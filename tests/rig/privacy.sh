@@ -96,6 +96,10 @@ by_role() {
 	expect an_admin_does_with_a_reason as admin xuqi file reveal "$file" --reason 'rig: a court asks' --out "$RIG/revealed"
 	expect_equal every_look_is_in_the_audit '1 2' "$(pg psql -qAtc "select count(*) filter (where action = 'file.fetched') || ' ' ||
 		count(*) filter (where action = 'personal.revealed') from audit")"
+	expect_equal an_auditor_proves_a_file_by_its_mark 'true false' "$(for given in "$RIG/fetched" "$SOURCE/README.md"; do
+		as auditor_rig xuqi privacy check --mark "$(pg psql -qAtc "select mark from task_files where id = $file")" --attach "$given" -o json |
+			jq .fits
+	done | paste -sd' ')"
 	expect_equal no_key_is_missing_and_nothing_is_clear 'true true 0' \
 		"$(as auditor_rig xuqi privacy status -o json | jq -r '"\(.items[0].seals) \(.items[0].in_file) \(.clear)"')"
 }

@@ -53,6 +53,7 @@ table() {
 		POST /v1/files/999999/reveal admin
 		GET /v1/privacy auditor admin
 		POST /v1/privacy/erase admin
+		POST /v1/privacy/check auditor admin
 	TABLE
 }
 roles=(operator finance approver handler auditor admin)

@@ -330,6 +330,74 @@ static void a_renewal_carries_the_mobile_sealed_until_the_call(void **state)
 	assert_non_null(strstr(fake.said[0].body, "\"mobile\":\"xqs1:"));
 }
 
+static void what_a_person_corrects_is_sealed_until_the_call_too(void **state)
+{
+	A_RENEWAL();
+	a_task(renewal, "correction");
+	JSON *body = json_pack(
+		"{s:b, s:{s:s, s:s}}", "commit", 1, "values", "mobile", MOBILE, "name", "Li");
+	struct fault fault;
+
+	assert_true(personal_seal_answer(body, "1", app.seals, &fault));
+	OWNED char *text = json_write(body);
+	(void)sql("select task_done(" P_HANDLER ", 1, '%s')", text);
+
+	OWNED char *reference =
+		text_dup(sql("select answer_at(answer, id)->>'mobile' from tasks where id = 1"));
+	OWNED char *mobile = personal_open(reference, app.seals, &fault);
+	assert_string_equal(mobile, MOBILE);
+	assert_sql("Li", "select answer_at(answer, id)->>'name' from tasks where id = 1");
+	assert_true(seal_mark_fits(
+		sql("select detail->'values'->>'mobile' from audit where action = 'task.done'"),
+		app.seals, MOBILE, strlen(MOBILE)));
+	assert_sql("0", "select count(*) from audit where detail::text like '%%xqs1:%%'");
+}
+
+/* A card shows its person the number, others its mask; it follows the key, and goes with the renewal. */
+static void a_number_in_a_card_is_masked_taken_over_and_erased(void **state)
+{
+	A_RENEWAL();
+	use_keys(OLD_KEY);
+	give_mobile();
+	a_task(renewal, "correction");
+	(void)sql(
+		"update tasks set values = jsonb_build_object('lines', jsonb_build_array(jsonb_build_object('value', "
+		"(select sealed_at(mobile, 'people.mobile', login) from people where id = 8))))");
+	assert_sql("mask:xqs1:",
+		"select left(values_for(values, false)->'lines'->0->>'value', 10) from tasks");
+	assert_sql("xqs1:",
+		"select left(values_for(values, true)->'lines'->0->>'value', 5) from tasks");
+
+	use_keys(NEW_KEY OLD_KEY);
+	reseal(false);
+	use_keys(NEW_KEY);
+	struct fault fault;
+	OWNED char *mobile = personal_open(
+		sql("select values->'lines'->0->>'value' from tasks"), app.seals, &fault);
+	assert_string_equal(mobile, MOBILE);
+
+	(void)sql("update tasks set state = 'done', closed_at = now()");
+	end_renewal(renewal, 181);
+	assert_sql("1", "select privacy_erase_due(10)->>'tasks'");
+	assert_sql("***", "select values->'lines'->0->>'value' from tasks");
+	assert_sql("0", "select privacy_erase_due(10)->>'tasks'");
+}
+
+static void what_a_ca_repeats_is_not_kept(void **state)
+{
+	JSON *answer =
+		json_loads("{\"id\":\"A1\",\"qr_text\":\"q\",\"handler\":{\"mobile\":\"" MOBILE
+			   "\",\"name\":\"Li\"},"
+			   "\"attachments\":[{\"filename\":\"id.pdf\",\"size\":3}]}",
+			0, NULL);
+	JSON *kept = personal_evidence(answer);
+	OWNED char *text = json_write(kept);
+	(void)state;
+
+	assert_string_equal(text,
+		"{\"id\":\"A1\",\"handler\":{\"name\":\"Li\"},\"attachments\":[{\"size\":3}]}");
+}
+
 /* ---- who may see ---- */
 
 static void a_file_is_for_its_people_and_every_look_is_audited(void **state)
@@ -493,6 +561,9 @@ int main(void)
 		stage_test(what_changed_meanwhile_is_not_overwritten),
 		stage_test(nothing_is_written_in_clear),
 		stage_test(a_renewal_carries_the_mobile_sealed_until_the_call),
+		stage_test(what_a_person_corrects_is_sealed_until_the_call_too),
+		stage_test(a_number_in_a_card_is_masked_taken_over_and_erased),
+		stage_test(what_a_ca_repeats_is_not_kept),
 		stage_test(a_file_is_for_its_people_and_every_look_is_audited),
 		stage_test(a_person_is_revealed_to_an_admin_with_a_reason),
 		stage_test(the_audit_masks_what_people_write),
