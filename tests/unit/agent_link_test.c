@@ -133,6 +133,24 @@ static void take_inventory(struct world *world)
 		bench_run(&world->bench, "xuqi-agent-inventory", NULL, NULL).code, AGENT_DONE);
 }
 
+/* A server that was restored from a backup knows an older report. */
+static void a_report_that_the_server_lost_is_sent_again(void **state)
+{
+	struct world *world = *state;
+
+	take_inventory(world);
+	assert_int_equal(link_run(world, "poll", NULL).code, AGENT_DONE);
+	assert_int_equal(link_run(world, "poll", NULL).code, AGENT_DONE);
+	assert_int_equal(server_saw(&world->bench, "POST /v1/agent/report"), 1);
+
+	bench_write(&world->bench, "server/more", "\"report_wanted\":true,");
+	assert_int_equal(link_run(world, "poll", NULL).code, AGENT_DONE);
+	bench_write(&world->bench, "server/more", "");
+	assert_int_equal(link_run(world, "poll", NULL).code, AGENT_DONE);
+	assert_int_equal(link_run(world, "poll", NULL).code, AGENT_DONE);
+	assert_int_equal(server_saw(&world->bench, "POST /v1/agent/report"), 2);
+}
+
 static void a_report_is_sent_once_until_something_changes(void **state)
 {
 	struct world *world = *state;
@@ -321,6 +339,7 @@ int main(void)
 		TEST(an_agent_without_an_identity_says_how_to_get_one),
 		TEST(a_server_with_another_ca_is_not_spoken_to),
 		ENROLLED(a_report_is_sent_once_until_something_changes),
+		ENROLLED(a_report_that_the_server_lost_is_sent_again),
 		ENROLLED(an_order_is_kept_and_withdrawn_as_the_server_says),
 		ENROLLED(an_order_whose_id_is_a_path_is_refused),
 		ENROLLED(refusals_name_the_remedy),

@@ -162,12 +162,13 @@ static void answer_enrol(struct bench *bench, const struct request *request, str
 static void answer_poll(struct bench *bench, const struct request *request, struct answer *answer)
 {
 	OWNED char *orders = bench_read(bench, "server/orders");
+	OWNED char *more = bench_read(bench, "server/more"); /* members */
 
 	(void)request;
 	answer->status = 200;
-	answer->body = text_dupf("{\"server_time\":\"2026-11-22T08:00:00Z\",\"poll_seconds\":1,"
+	answer->body = text_dupf("{\"server_time\":\"2026-11-22T08:00:00Z\",\"poll_seconds\":1,%s"
 				 "\"report_seconds\":3600,\"orders\":%s}",
-		orders[0] == '\0' ? "[]" : orders);
+		more, orders[0] == '\0' ? "[]" : orders);
 }
 
 static void answer_permit(struct bench *bench, const struct request *request, struct answer *answer)
