@@ -37,6 +37,8 @@ insert into renewal_edges (from_state, event, to_state, guard) values
   ('bound', 'kind_changed', 'bound', ''),
   ('bound', 'application_opened', 'drafting', 'apply_first'),
   ('bound', 'payment_opened', 'awaiting_payment', 'pay_first'),
+  ('bound', 'price_changed', 'awaiting_approval', 'pay_first'),
+  ('bound', 'agreement_changed', 'awaiting_approval', 'pay_first'),
   ('awaiting_payment', 'kind_changed', 'awaiting_payment', 'pay_first'),
   ('awaiting_payment', 'binding_lost', 'binding', 'pay_first'),
   ('awaiting_payment', 'application_opened', 'drafting', 'pay_first'),

@@ -51,6 +51,8 @@ json_t *approval_document(const struct plan *plan, const struct approval_frame *
 	json_put_text(document, "agreement_id", frame->agreement_id);
 	json_put_text(document, "agreement_version", frame->agreement_version);
 	json_put_text(document, "agreement_sha256", frame->agreement_sha256);
+	if (frame->price_version > 0)
+		json_put_number(document, "price_version", frame->price_version);
 	json_put_text(document, "policy_name", frame->policy_name);
 	json_put_text(document, "policy_sha256", frame->policy_sha256);
 	json_put_number(document, "count", (int64_t)plan->included);

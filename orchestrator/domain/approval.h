@@ -13,12 +13,13 @@ struct approval_frame {
 	const char *policy_name, *policy_sha256;
 	const char *payee_name, *payee_account, *payee_bank; /* 收款方, as pinned in the settings */
 	const char *agreement_id, *agreement_version, *agreement_sha256; /* 电子认证协议 */
+	int64_t price_version; /* of the price list (价目); 0: the CA quotes its prices itself */
 };
 
 /* The document of the plan's included rows (own reference); ids are texts:
  * {"rows":[{"set","serial","not_after","holder","service","unit","kind","term_years","price_fen",
  * "blocked":[word…]}…],"payee":{"name","account","bank"},"agreement_id","agreement_version",
- * "agreement_sha256","policy_name","policy_sha256","count","total_fen"}. */
+ * "agreement_sha256","price_version"?,"policy_name","policy_sha256","count","total_fen"}. */
 json_t *approval_document(const struct plan *plan, const struct approval_frame *frame);
 /* SHA-256 of the document's canonical text (keys sorted, no blanks), so it survives a round trip
  * through jsonb. */

@@ -29,6 +29,9 @@ static enum stage_next approve_again(struct stage_run *run, enum renewal_event e
 		return stage_retry(run, "bug", "the campaign's plan does not name this renewal");
 	if (agreement != NULL)
 		put_agreement(run->plan, agreement);
+	if (stage_number(run, "ca.price_version", 0) > 0)
+		json_put_number(
+			run->plan, "price_version", stage_number(run, "ca.price_version", 0));
 	approval_digest(digest, run->plan);
 	stage_put(run, "reprice",
 		json_pack("{s:O, s:s, s:s?, s:I, s:I}", "plan", run->plan, "digest", digest,
@@ -192,6 +195,24 @@ static int64_t price_of(const json_t *terms, int64_t years)
 	json_array_foreach(terms, i, term) if (json_peek_number(term, "years", 0) ==
 		years) return json_peek_number(term, "price_fen", -1);
 	return -1;
+}
+
+bool plan_is_outdated(struct stage_run *run, enum stage_next *next)
+{
+	const json_t *agreement = stage_at(run, "ca.agreement");
+	const char *now = json_peek_text(agreement, "sha256");
+	int64_t years = stage_number(run, "term_years", 1),
+		approved = stage_number(run, "approved_fen", 0),
+		price = price_of(stage_at(run, "ca.terms"), years);
+	bool agreed = now == NULL || text_equal(now, stage_text(run, "campaign.agreement_sha256"));
+
+	if (price <= 0) /* this term is not listed any more: the sitting will say so */
+		price = approved;
+	if (agreed && price == approved)
+		return false;
+	*next = approve_again(run, agreed ? ON_PRICE_CHANGED : ON_AGREEMENT_CHANGED, years, price,
+		agreed ? NULL : agreement);
+	return true;
 }
 
 static enum stage_next take_term(struct stage_run *run, int64_t years, int64_t price)

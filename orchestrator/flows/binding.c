@@ -297,7 +297,10 @@ const struct stage binding_stage = { RENEWAL_BINDING, binding_decide, binding_se
 static enum stage_next pay_first(struct stage_run *run)
 {
 	int64_t amount = stage_number(run, "approved_fen", 0);
+	enum stage_next next;
 
+	if (stage_text(run, "order.id") == NULL && plan_is_outdated(run, &next))
+		return next;
 	if (stage_text(run, "order.id") == NULL) {
 		if (!order_open(run, amount))
 			return stage_await(run, "payer");

@@ -130,10 +130,11 @@ static json_t *plan_shown(const struct plan *plan, const struct policy *policy,
 
 	for (size_t i = 0; i < plan->row_count; i++)
 		(void)json_array_append_new(rows, row_shown(&plan->rows[i]));
-	return json_pack("{s:s, s:s, s:s, s:O?, s:O?, s:o, s:{s:I, s:I, s:I, s:I}}", "policy",
+	return json_pack("{s:s, s:s, s:s, s:O?, s:O?, s:O*, s:o, s:{s:I, s:I, s:I, s:I}}", "policy",
 		policy->name, "policy_sha256", policy->sha256, "digest", digest, "payee",
 		json_object_get(document, "payee"), "agreement_sha256",
-		json_object_get(document, "agreement_sha256"), "rows", rows, "totals", "count",
+		json_object_get(document, "agreement_sha256"), "price_version",
+		json_object_get(document, "price_version"), "rows", rows, "totals", "count",
 		(json_int_t)plan->included, "blocked", (json_int_t)plan->blocked, "excluded",
 		(json_int_t)plan->excluded, "amount_fen", (json_int_t)plan->price_fen);
 }
@@ -151,7 +152,8 @@ static json_t *plan_document(const struct settings *settings, const struct polic
 			.payee_bank = settings->payee_bank,
 			.agreement_id = json_peek_text(agreement, "id"),
 			.agreement_version = json_peek_text(agreement, "version"),
-			.agreement_sha256 = json_peek_text(agreement, "sha256") });
+			.agreement_sha256 = json_peek_text(agreement, "sha256"),
+			.price_version = json_peek_number(meta, "price_version", 0) });
 }
 
 bool planning_make(struct planning *out, const struct settings *settings,

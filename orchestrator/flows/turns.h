@@ -12,6 +12,12 @@ enum stage_next opening_settle(struct stage_run *run);
 /* The CA has no live application of this renewal any more: forget what was said for it. */
 void opening_forget(struct stage_run *run);
 
+/* ---- applying.c ---- */
+
+/* Before the fee is sent: is the price or the agreement another one than approved?  Then *NEXT leads back to the
+ * gates. */
+bool plan_is_outdated(struct stage_run *run, enum stage_next *next);
+
 /* ---- ordering.c ---- */
 
 /* `wechat_pay` where the policy wants it and the CA offers it, else `bank_transfer`. */

@@ -34,7 +34,7 @@ static int reset(void **state)
 		.blocks = 1u << PLAN_BLOCK_TOKEN_UNSEEN };
 	plan = (struct plan){ .rows = &row, .row_count = 1, .included = 1, .price_fen = 20000 };
 	frame = (struct approval_frame){ "default", "p-sha", "payee", "4400", "bank", "agr", "1",
-		"a-sha" };
+		"a-sha", 3 };
 	return 0;
 }
 

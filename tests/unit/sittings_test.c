@@ -213,6 +213,25 @@ static void one_sitting_goes_from_the_agreement_to_the_verified_remittance(void 
 	put_away();
 }
 
+static void another_price_before_the_fee_is_sent_is_approved_again(void **state)
+{
+	OWNED char *renewal = a_renewal_by_hand("{}");
+	(void)state;
+	step_alone(renewal);
+	finish("bind", P_HANDLER,
+		"\"result\":\"confirmed\",\"wechat\":\"li\",\"client_version\":\"4.7.10\"");
+	step_alone(renewal);
+	assert_sql("bound", "select state from renewals");
+	(void)sql("select price_propose(" P_OPERATOR ", " LIST("240.00") ")");
+	(void)sql("select price_approve(" P_FINANCE ", 2, '{\"commit\":true}')");
+	step_alone(renewal);
+	assert_sql("awaiting_approval 24000 t",
+		"select state || ' ' || approved_fen || ' ' || (spend_approval is null)::text::char from renewals");
+	assert_sql("2", "select plan->>'price_version' from campaigns");
+	assert_sql("0", "select count(*) from payment_orders");
+	put_away();
+}
+
 static void a_list_is_where_the_refusals_of_the_guide_lead_on(void **state)
 {
 	OWNED char *renewal = a_sitting();
@@ -333,6 +352,7 @@ int main(void)
 		stage_test(a_card_is_the_effect_and_its_answer_the_outcome),
 		stage_test(under_a_hold_a_card_is_not_finished),
 		stage_test(one_sitting_goes_from_the_agreement_to_the_verified_remittance),
+		stage_test(another_price_before_the_fee_is_sent_is_approved_again),
 		stage_test(a_list_is_where_the_refusals_of_the_guide_lead_on),
 		stage_test(a_remittance_that_is_refused_is_entered_again_not_paid_again),
 		stage_test(what_a_person_cannot_mean_is_asked_again),
