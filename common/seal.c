@@ -23,7 +23,8 @@ enum {
 	TAG_BYTES = 16,
 	NONCE_AT = HEAD_BYTES + ID_BYTES,
 	CIPHER_AT = NONCE_AT + NONCE_BYTES,
-	SALT_BYTES = 16
+	SALT_BYTES = 16,
+	SALT_HEX = 2 * SALT_BYTES
 };
 
 static const char head[] = "XQS1", text_head[] = "xqs1:", mark_head[] = "sm1.";
@@ -329,7 +330,7 @@ static void mark_digest(char out[SHA256_HEX], const struct seal_keys *keys, size
 void seal_mark(char out[SEAL_MARK], const struct seal_keys *keys, const void *value, size_t len)
 {
 	unsigned char salt[SALT_BYTES], plain[SHA256_BYTES];
-	char salt_hex[2 * SALT_BYTES + 1], digest[SHA256_HEX];
+	char salt_hex[SALT_HEX + 1], digest[SHA256_HEX];
 
 	random_bytes(salt, sizeof salt);
 	sha256(plain, value, len);
@@ -340,15 +341,15 @@ void seal_mark(char out[SEAL_MARK], const struct seal_keys *keys, const void *va
 
 static bool mark_split(unsigned char salt[SALT_BYTES], const char **digest, const char *mark)
 {
-	char salt_hex[2 * SALT_BYTES + 1];
+	char salt_hex[SALT_HEX + 1];
 
 	if (mark == NULL || strlen(mark) != SEAL_MARK - 1 || !text_starts(mark, mark_head))
 		return false;
 	mark += strlen(mark_head);
-	memcpy(salt_hex, mark, 2 * SALT_BYTES);
-	salt_hex[2 * SALT_BYTES] = '\0';
-	*digest = mark + 2 * SALT_BYTES + 1;
-	return mark[2 * SALT_BYTES] == '.' && hex_decode(salt, SALT_BYTES, salt_hex);
+	memcpy(salt_hex, mark, SALT_HEX);
+	salt_hex[SALT_HEX] = '\0';
+	*digest = mark + SALT_HEX + 1;
+	return mark[SALT_HEX] == '.' && hex_decode(salt, SALT_BYTES, salt_hex);
 }
 
 bool seal_mark_fits(const char *mark, const struct seal_keys *keys, const void *value, size_t len)
