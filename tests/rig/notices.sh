@@ -112,9 +112,26 @@ texts() { # every message in clear
 	cat "$OUT"/robot/*
 }
 
+# ---- settings that cannot work are refused with their name --------------------------------------------
+refused() { # NAME PATTERN SED: the settings changed by SED are refused with PATTERN
+	sed "$3" "$RIG/xuqid.yaml" >"$RIG/wrong.yaml"
+	"$BIN/xuqid" --settings "$RIG/wrong.yaml" --check >"$RIG/check" 2>&1 && printf 'accepted\n' >"$RIG/check"
+	expect "$1" grep -q "$2" "$RIG/check"
+}
+
+refusals() {
+	refused mail_in_clear_is_refused 'notify.smtp.url: "mail://x" begins with neither' 's|smtp://localhost:[0-9]*|mail://x|'
+	refused a_sender_that_is_no_address_is_refused 'notify.smtp.from: ' 's|from: xuqi@rig.example|from: xuqi|'
+	refused a_login_without_a_password_is_refused 'notify.smtp.user and notify.smtp.password_file go together' \
+		's|, password_file: "[^"]*"||'
+	refused a_robot_without_an_address_is_refused 'notify.webhook.kind and notify.webhook.url_file go together' \
+		's|url_file: "[^"]*", ||'
+}
+
 # ---- 40 owners, and a kill in the middle ------------------------------------------------------------
 the_outside
 settings "smtp://localhost:$starttls" >"$RIG/xuqid.yaml"
+refusals
 sed '/^notify:/,$d' "$RIG/xuqid.yaml" >"$RIG/quiet.yaml"
 cp "$RIG/xuqid.yaml" "$RIG/loud.yaml"
 cp "$RIG/quiet.yaml" "$RIG/xuqid.yaml"
