@@ -347,6 +347,30 @@ static void add_block(struct text *out, const char *key, json_t *value, const ch
 		show_list(out, value, names);
 }
 
+/* What a card asks back: key, label, the words it may be, and the results for which it is needed. */
+static void add_asks(struct text *out, const json_t *asks)
+{
+	const json_t *ask;
+	size_t i;
+
+	if (json_array_size(asks) > 0)
+		text_add(out, "\nASKS BACK, with --set KEY=VALUE (file: --attach FILE)\n");
+	json_array_foreach(asks, i, ask)
+	{
+		text_addf(out, "%s: %s", json_peek_text(ask, "key"), json_peek_text(ask, "label"));
+		if (json_object_get(ask, "choices") != NULL) {
+			text_add(out, " = ");
+			show_value(out, "", json_object_get(ask, "choices"));
+		}
+		if (json_object_get(ask, "when") != NULL) {
+			text_add(out, " (where result is ");
+			show_value(out, "", json_object_get(ask, "when"));
+			text_add(out, ")");
+		}
+		text_add(out, "\n");
+	}
+}
+
 static void add_values(struct text *out, json_t *values)
 {
 	json_t *member;
@@ -358,6 +382,8 @@ static void add_values(struct text *out, json_t *values)
 		text_add(out, "\nVALUES, each line as it is to be typed\n");
 	json_object_foreach(values, key, member)
 	{
+		if (json_is_array(member) && (text_equal(key, "lines") || text_equal(key, "asks")))
+			continue;
 		label(&line, "", key);
 		text_addf(out, "%s:\n", line.data);
 		text_clear(&line);
@@ -365,6 +391,7 @@ static void add_values(struct text *out, json_t *values)
 		grid_clean(out, line.data);
 		text_add(out, "\n");
 	}
+	add_asks(out, json_object_get(values, "asks"));
 }
 
 static void add_blocks(struct text *out, json_t *object, const char *columns, int depth)
