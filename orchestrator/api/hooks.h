@@ -4,5 +4,5 @@
 
 #include "orchestrator/loop/inbound.h"
 
-/* Answers 200 once the notice is recorded (also when it came before), 403 for a wrong signature. */
-void hook_begin(struct request *request, void *app);
+/* CONTEXT is the app.  Answers 200 once the notice is recorded (also when it came before), 403 for a wrong signature. */
+void hook_begin(struct request *request, void *context);

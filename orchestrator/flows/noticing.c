@@ -39,17 +39,14 @@ static char *mac_of(const struct noticing *noticing, const struct notice *notice
 	OWNED char *text = text_dupf("%.*s", (int)(noticing->secret.len - strlen(prefix)),
 		(const char *)noticing->secret.bytes + strlen(prefix));
 	unsigned char *key = base64_decode(text, &len);
-	OWNED char *head = text_dupf("%s.%s.", notice->id, notice->timestamp);
-	size_t head_len = strlen(head);
-	OWNED char *content = zalloc(1, head_len + notice->len + 1);
+	OWNED char *content = text_dupf(
+		"%s.%s.%.*s", notice->id, notice->timestamp, (int)notice->len, notice->body);
 	unsigned char mac[SHA256_BYTES];
 
 	explicit_bzero(text, strlen(text));
 	if (key == NULL)
 		return NULL;
-	memcpy(content, head, head_len);
-	memcpy(content + head_len, notice->body, notice->len);
-	hmac_sha256(mac, key, len, content, head_len + notice->len);
+	hmac_sha256(mac, key, len, content, strlen(content));
 	explicit_bzero(key, len);
 	free(key);
 	return base64_encode(mac, sizeof mac);

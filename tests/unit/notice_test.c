@@ -60,7 +60,7 @@ static enum fault_kind send_notice(struct noticing *noticing, const char *id, co
 	int64_t skew, const char *signature)
 {
 	struct fault fault = { .kind = FAULT_NONE };
-	OWNED char *timestamp = text_dupf("%lld", (long long)(clock_now() / CLOCK_SECOND + skew));
+	OWNED char *timestamp = text_dupf("%lld", (long long)clock_now() / CLOCK_SECOND + skew);
 	OWNED char *mac = signature != NULL ? text_dup(signature) : sign(id, timestamp, body);
 	int64_t until = clock_monotonic_ms() + 10000;
 	told = (struct said_done){ 0 };
