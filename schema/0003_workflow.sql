@@ -82,7 +82,7 @@ end $$;
 
 -- Make the intent of an outside effect durable, or find the one that a crash left unsettled.  Every gate
 -- is checked here, in the transaction that records the intent.
-create function effect_intend(p_id bigint, p_epoch bigint, p_op text, p_attempt int, p_key text, p_spends boolean)
+create function effect_intend(p_id bigint, p_epoch bigint, p_op text, p_attempt int, p_key text, p_spends boolean, p_alone boolean default false)
 returns table (attempt int, existed boolean) language plpgsql as $$
 declare r renewals; v_unit bigint; v_alert text;
 begin
@@ -97,6 +97,12 @@ begin
   select alert into v_alert from ca_facts where ca = r.ca;
   if p_spends and v_alert is not null then
     raise exception '%', v_alert using errcode = 'XQ409';
+  end if;
+  if p_alone then -- two workers and one handler: still one QR code
+    perform from people where id = handler_of(r) for no key update;
+    if not qr_is_free(r) then
+      raise exception 'renewal %: its handler holds another QR code', p_id using errcode = 'XQ409';
+    end if;
   end if;
   return query update effects e set asked = e.asked + 1
     where e.renewal_id = p_id and e.op = p_op and e.settled_at is null returning e.attempt, true;
@@ -304,7 +310,7 @@ begin
   return null;
 end $$;
 
--- The intents of many, each failing alone.  ITEMS: {id, epoch, op, attempt, key, spends}.  Where a daily cap is
+-- The intents of many, each failing alone.  ITEMS: {id, epoch, op, attempt, key, spends, alone}.  Where a daily cap is
 -- reached there is no intent but a reason to wait until the next day begins.
 create function effects_intend(p_items jsonb)
 returns table (n int, failed text, why text, attempt int, existed boolean, wait_reason text, wait_s float8)
@@ -319,7 +325,7 @@ begin
       wait_reason := effect_over_cap((i.item->>'id')::bigint, i.item->>'op');
       if wait_reason is null then
         select e.attempt, e.existed into attempt, existed from effect_intend((i.item->>'id')::bigint, (i.item->>'epoch')::bigint,
-          i.item->>'op', (i.item->>'attempt')::int, i.item->>'key', (i.item->>'spends')::boolean) e;
+          i.item->>'op', (i.item->>'attempt')::int, i.item->>'key', (i.item->>'spends')::boolean, coalesce((i.item->>'alone')::boolean, false)) e;
       else
         wait_s := extract(epoch from site_day() + interval '1 day' - clock_timestamp());
       end if;

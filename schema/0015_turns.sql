@@ -203,15 +203,23 @@ create function handler_of(r renewals) returns bigint language sql stable as $$
   select coalesce(r.handler_id, (select handler_id from certificate_sets where id = r.set_id))
 $$;
 
+-- Is no other QR code of R's handler alive, or perhaps alive?  One that R itself asked for must be asked about.
+create function qr_is_free(r renewals) returns boolean language sql stable as $$
+  select exists (select from effects e where e.renewal_id = r.id and e.op = 'bind' and e.settled_at is null)
+    or not exists (
+    select from renewals o where o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = handler_of(r) and (
+      exists (select from tasks k where k.renewal_id = o.id and k.kind = 'bind' and k.state = 'open' and k.secret is not null)
+      or exists (select from effects e where e.renewal_id = o.id and e.op = 'bind' and e.settled_at is null)))
+$$;
+
 -- May a QR code be made for R now?  Never two live ones for one handler; of those that wait, what expires first.
 create function qr_turn(r renewals) returns boolean language sql stable as $$
-  select not exists (
+  select qr_is_free(r) and (exists (select from effects e where e.renewal_id = r.id and e.op = 'bind' and e.settled_at is null)
+    or not exists (
     select from renewals o join certificate_sets s on s.id = o.set_id
-    where o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = handler_of(r) and (
-      exists (select from tasks k where k.renewal_id = o.id and k.kind = 'bind' and k.state = 'open' and k.secret is not null)
-      or exists (select from effects e where e.renewal_id = o.id and e.op = 'bind' and e.settled_at is null)
-      or ((o.old_not_after, o.id) < (r.old_not_after, r.id) and coalesce(o.blocked_reason, 'handler_busy') = 'handler_busy'
-        and not is_held(s.unit_id, o.ca))))
+    where o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = handler_of(r)
+      and (o.old_not_after, o.id) < (r.old_not_after, r.id) and coalesce(o.blocked_reason, 'handler_busy') = 'handler_busy'
+      and not is_held(s.unit_id, o.ca)))
 $$;
 
 -- A code that is scanned or has run out makes room for the next.

@@ -257,10 +257,11 @@ static enum flow_next step_intend(struct flow *flow, void *self)
 	if (!make_keys(run, &fault))
 		return flow_fail_with(flow, &fault);
 
+	bool alone = run->call.op == CONNECTOR_BIND && stage_can(run, CAN_SHOWS_QR);
 	OWNED char *item = text_dupf(
-		"{\"id\":%s,\"epoch\":%s,\"op\":\"%s\",\"attempt\":%s,\"key\":\"%s\",\"spends\":%s}",
+		"{\"id\":%s,\"epoch\":%s,\"op\":\"%s\",\"attempt\":%s,\"key\":\"%s\",\"spends\":%s,\"alone\":%s}",
 		run->id, run->epoch, connector_op_word(run->call.op), run->attempt, run->key,
-		op_of(run)->spends ? "true" : "false");
+		op_of(run)->spends ? "true" : "false", alone ? "true" : "false");
 
 	return batch_try(run->app->intend, flow, item);
 }

@@ -85,7 +85,7 @@ join certificate_sets s on s.id = r.set_id
 join campaigns c on c.id = r.campaign_id
 
 -- name: effects_intend
--- $1: [{id, epoch, op, attempt, key, spends}]
+-- $1: [{id, epoch, op, attempt, key, spends, alone}]
 select n, failed, why, attempt, existed, wait_reason, wait_s from effects_intend($1::jsonb)
 
 -- name: renewals_conclude

@@ -63,6 +63,8 @@ void store_rest(struct store *store, struct row_renewal *renewal, const json_t *
 struct row_task *store_task_of(const struct row_renewal *renewal, const char *kind);
 bool store_task_open(
 	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault);
+/* qr_is_free: no other QR code of its handler is alive, or may be. */
+bool store_code_is_free(const struct store *store, const struct row_renewal *renewal);
 /* TASK (touched already) holds no secret any more: a QR code that was scanned or has run out makes room. */
 void store_task_forget(struct store *store, struct row_task *task);
 void store_tasks_close(struct store *store, struct row_renewal *renewal, const char *kind);

@@ -333,17 +333,40 @@ static int64_t handler_of(const struct store *store, const struct row_renewal *r
 	return renewal->handler != 0 ? renewal->handler : set->handler;
 }
 
+static bool has_open_bind(const struct row_renewal *renewal)
+{
+	for (const struct row_effect *effect = renewal->effects; effect != NULL;
+		effect = effect->older)
+		if (text_equal(effect->op, "bind") && effect->settled_at == NO_INSTANT)
+			return true;
+	return false;
+}
+
 static bool has_live_code(const struct row_renewal *renewal)
 {
 	for (const struct row_task *task = renewal->tasks; task != NULL; task = task->older)
 		if (text_equal(task->kind, "bind") && text_equal(task->state, "open") &&
 			task->secret != NULL)
 			return true;
-	for (const struct row_effect *effect = renewal->effects; effect != NULL;
-		effect = effect->older)
-		if (text_equal(effect->op, "bind") && effect->settled_at == NO_INSTANT)
-			return true;
-	return false;
+	return has_open_bind(renewal);
+}
+
+static bool is_rival(const struct store *store, const struct row_renewal *other,
+	const struct row_renewal *renewal)
+{
+	return other != renewal && text_equal(other->state, "binding") &&
+		handler_of(store, other) == handler_of(store, renewal);
+}
+
+bool store_code_is_free(const struct store *store, const struct row_renewal *renewal)
+{
+	for (size_t i = 0; !has_open_bind(renewal) && i < store->renewal.count; i++) {
+		const struct row_renewal *other = store_row(store->renewal, renewal, i);
+
+		if (is_rival(store, other, renewal) && has_live_code(other))
+			return false;
+	}
+	return true;
 }
 
 static bool goes_first(const struct store *store, const struct row_renewal *other,
@@ -361,12 +384,12 @@ static bool goes_first(const struct store *store, const struct row_renewal *othe
 
 static bool has_turn(const struct store *store, const struct row_renewal *renewal)
 {
-	for (size_t i = 0; i < store->renewal.count; i++) {
+	if (!store_code_is_free(store, renewal))
+		return false;
+	for (size_t i = 0; !has_open_bind(renewal) && i < store->renewal.count; i++) {
 		const struct row_renewal *other = store_row(store->renewal, renewal, i);
 
-		if (other != renewal && text_equal(other->state, "binding") &&
-			handler_of(store, other) == handler_of(store, renewal) &&
-			(has_live_code(other) || goes_first(store, other, renewal)))
+		if (is_rival(store, other, renewal) && goes_first(store, other, renewal))
 			return false;
 	}
 	return true;

@@ -391,6 +391,9 @@ static bool intend_one(struct store *store, struct ask *ask, const json_t *item,
 		!gates_are_open(
 			store, renewal, json_is_true(json_object_get(item, "spends")), ask->fault))
 		return false;
+	if (json_is_true(json_object_get(item, "alone")) && !store_code_is_free(store, renewal))
+		return fault_set(ask->fault, FAULT_CONFLICT,
+			"renewal %" PRId64 ": its handler holds another QR code", renewal->id);
 	known = unsettled(renewal, json_peek_text(item, "op"));
 	if (known != NULL)
 		touch(store, effect, known)->asked++;

@@ -378,9 +378,44 @@ static void a_suggestion_gives_way_to_a_reference(void **state)
 	assert_sql("open", "select state from tasks where kind = 'finance_match'");
 }
 
+static void a_handler_is_never_given_two_codes_at_once(void **state)
+{
+	char *ids[2];
+	int64_t epochs[2];
+	(void)state;
+	an_organisation();
+	OWNED char *first = a_set("t1", "Li", 1);
+	OWNED char *second = a_set("t2", "Wang", 1);
+	ids[0] = a_renewal("c", first);
+	ids[1] = a_renewal("d", second);
+	for (int i = 0; i < 2; i++) {
+		(void)sql("select campaign_approve(" P_APPROVER
+			  ", %d, '{\"gate\":\"all\",\"digest\":\"%s\"}')",
+			i + 1, i == 0 ? "c" : "d");
+		walk(ids[i], (const char *const[]){ "spend_approved", "binding", NULL });
+		epochs[i] = claim(ids[i]);
+	}
+	assert_sql("(1,f)", "select effect_intend(%s, %lld, 'bind', 1, 'k1', false, true)", ids[0],
+		(long long)epochs[0]);
+	refused("holds another QR code", /* both had looked before either asked */
+		"select effect_intend(%s, %lld, 'bind', 1, 'k2', false, true)", ids[1],
+		(long long)epochs[1]);
+	assert_sql("(1,t)", "select effect_intend(%s, %lld, 'bind', 1, 'k1', false, true)", ids[0],
+		(long long)epochs[0]);
+	assert_sql("t", "select qr_turn(r) from renewals r where id = %s", ids[0]);
+	assert_sql("f", "select qr_turn(r) from renewals r where id = %s", ids[1]);
+	/* an older installation may have intended two: each asks what became of its own */
+	(void)sql("insert into effects (renewal_id, op, attempt, key) values (%s, 'bind', 1, 'k2')",
+		ids[1]);
+	assert_sql("t", "select bool_and(qr_turn(r)) from renewals r");
+	free(ids[0]);
+	free(ids[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		database_test(a_handler_is_never_given_two_codes_at_once),
 		database_test(nothing_goes_past_approval_without_the_spend_gate),
 		database_test(nothing_is_installed_without_the_touch_gate),
 		database_test(who_requests_does_not_approve),
