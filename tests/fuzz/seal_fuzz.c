@@ -8,6 +8,7 @@
 
 #include "common/file.h"
 #include "common/seal.h"
+#include "common/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,11 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (keys == NULL)
 		keys = the_keys();
-	OWNED char *text = malloc(size + 1);
-	if (text == NULL)
-		return 0;
+	OWNED char *text = zalloc(size + 1, 1);
 	memcpy(text, data, size);
-	text[size] = '\0';
 	OWNED unsigned char *bytes = seal_open_bytes(keys, "a/1", data, size, &len, &fault);
 	OWNED char *opened = seal_open_text(keys, "a/1", text, &fault);
 
