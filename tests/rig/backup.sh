@@ -65,6 +65,20 @@ run_with_backups() {
 	installation=$(tar -xOf "$RIG/early.xqb" manifest.json | jq -r .installation)
 }
 
+# The same file into a database that database.url names, owned by a role of no privileges, and a backup of that.
+into_another_database() {
+	local sockets other=$RIG/other.yaml
+	sockets=$(sed -n 5p "$STATE/xuqid/pgdata/postmaster.pid")
+	psql -qh "$sockets" -U xuqi xuqi -c "create role plain login password 'pw x'" -c 'create database other owner plain'
+	sed "s|^state_dir: .*|state_dir: \"$RIG/other\"|" "$(settings)" >"$other"
+	printf 'database:\n  url: "host=%s dbname=other user=plain password='"'pw x'"'"\n' "$sockets" >>"$other"
+	expect a_backup_is_restored_where_database_url_says "$backup" restore "$RIG/early.xqb" --settings "$other"
+	expect_equal and_what_comes_up_there_is_held 1 \
+		"$(psql -qAth "$sockets" -U plain other -c 'select count(*) from holds where released_at is null')"
+	expect and_kept_from_there "$backup" make "$RIG/other.xqb" --settings "$other"
+	expect_equal the_agents_find_the_same_orchestrator "$(sha256sum <"$STATE/xuqid/agent-ca.key")" "$(sha256sum <"$RIG/other/agent-ca.key")"
+}
+
 what_is_no_backup() {
 	expect_equal a_backup_is_for_its_owner_alone 600 "$(stat -c %a "$RIG/early.xqb")"
 	refused a_restore_needs_a_stopped_xuqid 'stop xuqid' "$backup" restore "$RIG/early.xqb" --over "$installation" --settings "$(settings)"
@@ -150,6 +164,7 @@ control_is_caught() {
 repeats_show() { ledger && [ "$(verdict)" != "$wanted" ] || ! kill -0 "$rig_pid" 2>/dev/null; }
 
 run_with_backups
+into_another_database
 what_is_no_backup
 restore_and_go_on early
 restore_and_go_on late

@@ -6,7 +6,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +15,8 @@
 #include <cmocka.h>
 
 #include "agent/base/paths.h"
+#include "common/bytes.h"
+#include "common/file.h"
 #include "common/text.h"
 #include "tests/unit/agent_bench.h"
 #include "tests/unit/agent_server.h"
@@ -146,16 +147,19 @@ static void wait_until_noted(struct world *world)
 /* The worker that its supervisor left behind: as its subreaper we are its parent now. */
 static pid_t orphan_of(const struct world *world)
 {
+	struct fault fault = { 0 };
 	OWNED char *path = text_dupf("/proc/self/task/%d/children", (int)getpid());
-	FILE *file = fopen(path, "re");
-	long pid = 0;
+	OWNED char *pids = file_read(path, 4096, NULL, &fault);
+	char *rest = pids, *word = NULL;
 	pid_t found = 0;
 
-	assert_non_null(file);
-	while (fscanf(file, "%ld", &pid) == 1)
-		if ((pid_t)pid != world->agent && (pid_t)pid != world->server.pid)
+	while ((word = strsep(&rest, " \n")) != NULL) {
+		int64_t pid = 0;
+
+		if (number_parse(&pid, word, 1, INT32_MAX) && pid != world->agent &&
+			pid != world->server.pid)
 			found = (pid_t)pid;
-	(void)fclose(file);
+	}
 	return found;
 }
 
