@@ -20,12 +20,13 @@ enum {
 	MINUTE_TEXT = 16 /* strlen("2025-11-04 17:10") */
 };
 
-static const int64_t beijing = 8 * 3600 * (int64_t)1000000;
+static const int64_t beijing = 8 * INT64_C(3600) * CLOCK_SECOND;
 
 /* ---- the document ---- */
 
 const json_t *desk_at(const struct desk *desk, const char *path)
 {
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): read only, as its result says */
 	return json_at((json_t *)(uintptr_t)desk->call->doc, path);
 }
 
@@ -103,7 +104,7 @@ static char *written(const struct desk *desk, const struct card_value *value)
 /* The values as an object for programs, and as `lines` in the card's order for people. */
 static json_t *card_values(const struct desk *desk, const struct manual_card *card)
 {
-	json_t *values = json_object(), *lines = json_array();
+	json_t *shown = json_object(), *lines = json_array();
 
 	for (const struct card_value *value = card->values; value->key != NULL; value++) {
 		OWNED char *text = written(desk, value);
@@ -111,13 +112,13 @@ static json_t *card_values(const struct desk *desk, const struct manual_card *ca
 
 		if (safe == NULL || safe[0] == '\0')
 			continue;
-		json_put_text(values, value->key, safe);
+		json_put_text(shown, value->key, safe);
 		(void)json_array_append_new(lines,
 			json_pack("{s:s, s:s, s:s}", "key", value->key, "label", value->label,
 				"value", safe));
 	}
-	(void)json_object_set_new(values, "lines", lines);
-	return values;
+	(void)json_object_set_new(shown, "lines", lines);
+	return shown;
 }
 
 static json_t *words(const char *list)

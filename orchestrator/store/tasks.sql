@@ -4,7 +4,7 @@
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
 rows as (
   select k.id, k.kind, k.title, k.renewal_id as renewal, k.holder, k.service, k.role, k.assignee, k.deputy, k.owner, k.workstation,
-    k.token_serial, k.token_label, k.due_at, k.overdue, k.escalations, k.state, k.instruction, k.needs, k.if_ignored, k.opened_at, k.closed_at,
+    k.token_serial, k.token_label, k.due_at, k.overdue, k.escalations, k.state, k.instruction, k.needs, k.if_ignored, k.values ? 'asks' and card_is_held(k.renewal_id) as held, k.opened_at, k.closed_at,
     case when k.secret is not null and task_is_given_to((p->>'person')::bigint, k) then k.values || jsonb_build_object('qr_text', sealed_at(k.secret, 'tasks.secret', k.renewal_id || '/' || k.kind))
          else values_for(k.values, task_is_given_to((p->>'person')::bigint, k)) end as values
   from task_items k, a

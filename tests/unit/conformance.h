@@ -152,6 +152,7 @@ static inline const struct connector_op_traits *traits_of(const struct subject *
 	return connector_op(subject->connector, (enum connector_op)op);
 }
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares */
 #define EACH_OP(op) for (int op = 0; op < CONNECTOR_OP_COUNT; op++)
 
 /* ---- what every connector holds to ---- */

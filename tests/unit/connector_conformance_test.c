@@ -106,7 +106,7 @@ static void gateway_open(struct subject *subject)
 	evhttp_set_gencb(stub->http, stub_answers, stub);
 	struct evhttp_bound_socket *bound =
 		evhttp_bind_socket_with_handle(stub->http, "127.0.0.1", 0);
-	struct sockaddr_in at;
+	struct sockaddr_in at = { 0 };
 	socklen_t len = sizeof at;
 	assert_int_equal(
 		getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &len), 0);
