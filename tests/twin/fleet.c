@@ -185,7 +185,7 @@ static int64_t draw_not_after(const struct world *world, struct dice *dice)
 static bool fill_set(
 	struct world *world, struct row_set *set, struct dice *dice, struct fault *fault)
 {
-	bool pair = dice_below(dice, 3) == 0;
+	bool pair = dice_below(dice, 5) == 0;
 	struct wanted wanted = { .holder = set->holder,
 		.service = set->service,
 		.usage = pair ? "sign" : "both",

@@ -113,18 +113,18 @@ static void draw_weather(struct weather *weather, struct dice *dice)
 {
 	*weather = (struct weather){ .db_lost_before = bad(dice, 10000),
 		.db_lost_after = bad(dice, 10000),
-		.refused = bad(dice, 100000),
+		.refused = bad(dice, 50000),
 		.lost = bad(dice, 50000),
 		.late = bad(dice, 50000),
 		.answer_lost = bad(dice, 100000),
 		.answer_late = bad(dice, 50000),
 		.answer_cut = bad(dice, 50000),
 		.answer_unsigned = bad(dice, 50000),
-		.fails_before = bad(dice, 100000),
+		.fails_before = bad(dice, 50000),
 		.fails_after = bad(dice, 100000),
-		.busy = bad(dice, 100000),
+		.busy = bad(dice, 50000),
 		.twice = bad(dice, 50000),
-		.db_us = dice_spread(dice, 100, 50000),
+		.db_us = dice_spread(dice, 1000, 200000),
 		.net_us = dice_spread(dice, 1000, 2000000) };
 }
 
@@ -136,7 +136,7 @@ static bool draw_settings(struct world *world, struct dice *dice, struct fault *
 	if (!settings_defaults(&xuqid_settings, settings, fault))
 		return false;
 	settings->lease_seconds = dice_spread(dice, 40, 600);
-	settings->poll_first_seconds = dice_spread(dice, 300, 2400);
+	settings->poll_first_seconds = dice_spread(dice, 600, 3600);
 	settings->poll_max_seconds = dice_spread(dice, 3600, 14400);
 	settings->verify_seconds = dice_spread(dice, 60, 7200);
 	settings->retry_first_seconds = dice_spread(dice, 6, 60);
@@ -163,8 +163,8 @@ static bool draw_settings(struct world *world, struct dice *dice, struct fault *
 static void draw_knobs(struct world *world, struct dice *dice)
 {
 	JSON *knobs = json_pack("{s:I, s:I, s:b, s:I, s:I}", "review_ms",
-		(json_int_t)dice_spread(dice, 60000, 4 * HOUR * 1000), "invoice_ms",
-		(json_int_t)dice_spread(dice, 60000, 4 * HOUR * 1000), "lenient",
+		(json_int_t)dice_spread(dice, 60000, 2 * HOUR * 1000), "invoice_ms",
+		(json_int_t)dice_spread(dice, 60000, 2 * HOUR * 1000), "lenient",
 		(int)dice_below(dice, 2), "not_arrived_times", (json_int_t)dice_below(dice, 3),
 		"bank_drop_reference_nth", (json_int_t)dice_below(dice, 12));
 	OWNED char *text = json_write(knobs);
@@ -203,8 +203,8 @@ static void make_processes(struct world *world, struct dice *dice)
 			&world->outside, i + 1, &world->settings, world->process_count == 1);
 		start_process(world->processes[i]);
 	}
-	world->kill_chance = bad(dice, 3000);
-	world->stall_chance = bad(dice, 3000);
+	world->kill_chance = bad(dice, 1500);
+	world->stall_chance = bad(dice, 1500);
 	world->error_chance = dice_below(dice, 4) == 0 ? 0 : (unsigned)dice_below(dice, 1000000);
 }
 
@@ -215,7 +215,7 @@ struct world *world_new(const struct world_options *options, const char *base, s
 
 	world->options = *options;
 	world->started_at = birth;
-	world->calm_at = birth + dice_spread(&life, 2, 72) * HOUR * CLOCK_SECOND;
+	world->calm_at = birth + dice_spread(&life, 2, 30) * HOUR * CLOCK_SECOND;
 	world->end_at = world->calm_at + CALM_DAYS * CLOCK_DAY;
 	world->clockwork = clockwork_new(birth, dice_of(options->seed, STREAM_CLOCK));
 	chance_seed(dice_of(options->seed, STREAM_PRODUCT));
