@@ -47,7 +47,8 @@ left join lateral ( -- the certificate that is renewed: named when the plan was 
   select p->>'serial' as serial, (p->>'not_after')::timestamptz as not_after
   from jsonb_array_elements(c.plan->'rows') p where p->>'set' = s.id::text limit 1) old on true
 left join lateral (
-  select coalesce(p.login, k.role::text) as owner from tasks k left join people p on p.id = k.assignee_id
+  select coalesce(p.login, k.role::text) as owner from tasks k
+  left join people p on p.id = coalesce(deputy_of(k.assignee_id), k.assignee_id)
   where k.renewal_id = r.id and k.state = 'open' order by k.id limit 1) k on true;
 
 create view task_items as

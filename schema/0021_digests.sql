@@ -50,9 +50,9 @@ create function task_readers() returns table (owner_id bigint, task_id bigint, l
   select e.person_id, e.task_id, true from task_escalations e join tasks k on k.id = e.task_id where k.state = 'open'
 $$;
 
--- The digest that PERSON may have read last.
-create function last_digest(p_person bigint) returns bigint language sql stable as $$
-  select max(d.id) from digests d where d.owner_id = p_person
+-- The digest that PERSON may have read last, before the digest BEFORE (null: of all).
+create function last_digest(p_person bigint, p_before bigint) returns bigint language sql stable as $$
+  select max(d.id) from digests d where d.owner_id = p_person and d.id < coalesce(p_before, d.id + 1)
     and exists (select from deliveries n where n.digest_id = d.id and n.state in ('sent', 'unsure'))
 $$;
 
@@ -64,7 +64,7 @@ declare v_count bigint;
 begin
   with pairs as materialized (select owner_id, task_id, bool_or(late) as late from task_readers() group by 1, 2),
   lasts as materialized (
-    select p.id as owner_id, p.email is not null as has_email, last_digest(p.id) as digest_id from people p
+    select p.id as owner_id, p.email is not null as has_email, last_digest(p.id, null) as digest_id from people p
     where exists (select from pairs x where x.owner_id = p.id) or exists (select from digests d where d.owner_id = p.id)),
   news as materialized (
     select l.owner_id, l.has_email from lasts l left join digests d on d.id = l.digest_id
@@ -96,7 +96,7 @@ create function digest_says(p_digest bigint) returns jsonb language sql stable a
     join task_items k on k.id = x.task_id),
   gone as materialized (
     select k.id, k.title, k.holder from digest_tasks t join task_items k on k.id = t.task_id
-    where t.digest_id = last_digest((select owner_id from d)) and t.digest_id <> p_digest and k.state <> 'open')
+    where t.digest_id = last_digest((select owner_id from d), p_digest) and k.state <> 'open')
   select jsonb_build_object(
     'open', (select count(*) from mine), 'overdue', (select count(*) from mine where overdue), 'closed', (select count(*) from gone),
     'tasks', (select coalesce(jsonb_agg(to_jsonb(m) order by m.overdue desc, m.due_at, m.id), '[]')
@@ -116,7 +116,7 @@ begin
     return null;
   end if;
   loop
-    select * into n from deliveries where state = 'due' and due_at <= now() order by due_at, id limit 1 for update skip locked;
+    select * into n from deliveries where state = 'due' and due_at <= now() order by channel, due_at, id limit 1 for update skip locked;
     if not found then
       return null;
     end if;
@@ -127,7 +127,8 @@ begin
   select * into d from digests where id = n.digest_id;
   select * into o from people where id = d.owner_id;
   delete from digest_tasks where digest_id = d.id;
-  insert into digest_tasks (digest_id, task_id) select d.id, task_id from task_readers() where owner_id = d.owner_id group by 1, 2;
+  insert into digest_tasks (digest_id, task_id) select d.id, task_id from task_readers() where owner_id = d.owner_id group by 1, 2
+    on conflict do nothing;
   update deliveries set state = 'sending', attempts = attempts + 1, claimed_until = clock_timestamp() + make_interval(secs => p_seconds)
     where id = n.id;
   return v_says || jsonb_build_object('notice', n.id, 'digest', d.id, 'slot', d.slot, 'channel', n.channel, 'attempts', n.attempts + 1,

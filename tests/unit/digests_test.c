@@ -285,6 +285,25 @@ static void who_was_told_that_a_task_is_late_is_told_in_the_digest(void **state)
 		json_object_get(json_array_get(json_object_get(digest, "tasks"), 0), "late")));
 }
 
+static void both_channels_say_what_was_closed(void **state)
+{
+	(void)state;
+	a_fleet(2, 1);
+	(void)sql("select digests_make('" SLOT1 "', false, '{email,webhook}')");
+	assert_int_equal(send_all(), 2);
+	(void)sql("update tasks set state = 'done', secret = null where id = 1");
+	(void)sql("select digests_make('" SLOT2 "', false, '{email,webhook}')");
+
+	JSON *mail = claimed();
+	settle(mail, "sent");
+	JSON *robot = claimed();
+
+	assert_string_equal(json_peek_text(mail, "channel"), "email");
+	assert_string_equal(json_peek_text(robot, "channel"), "webhook");
+	assert_int_equal(json_peek_number(mail, "closed", 0), 1);
+	assert_int_equal(json_peek_number(robot, "closed", 0), 1);
+}
+
 static void while_everything_is_held_nothing_is_sent(void **state)
 {
 	(void)state;
@@ -328,6 +347,7 @@ int main(void)
 		database_test(on_leave_the_deputy_is_told_instead),
 		database_test(a_task_of_a_role_is_told_to_its_people_with_an_address),
 		database_test(who_was_told_that_a_task_is_late_is_told_in_the_digest),
+		database_test(both_channels_say_what_was_closed),
 		database_test(while_everything_is_held_nothing_is_sent),
 		database_test(two_channels_make_two_notices_of_one_digest),
 	};
