@@ -50,6 +50,11 @@ static const struct {
 } verdicts[] = {
 	{ "verified", VERDICT_VERIFIED },
 	{ "paid", VERDICT_VERIFIED },
+	/* the CA had the money and gives it back already: what became of the application is asked next */
+	{ "refunding", VERDICT_VERIFIED },
+	{ "refunded", VERDICT_VERIFIED },
+	{ "refund_closed", VERDICT_VERIFIED },
+	{ "refund_abnormal", VERDICT_VERIFIED },
 	{ "expired", VERDICT_CLOSED },
 	{ "closed", VERDICT_CLOSED },
 };

@@ -70,6 +70,20 @@ static void each_reason_has_its_words_for_finance(void **state)
 	assert_sql("1", "select count(*) from payment_orders");
 }
 
+/* Between two looks the CA may verify, reject and refund. */
+static void a_payment_that_is_refunded_already_was_verified(void **state)
+{
+	OWNED char *renewal = a_renewal_in("verifying_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"refunded\",\"refund_id\":\"F1\"}"));
+	assert_string_equal(state_now(), "paid");
+	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\"}"));
+	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\",\"refund_ids\":[\"F1\"]}"));
+	step_with(renewal, CALL(REFUND, "{\"state\":\"success\"}"));
+	assert_string_equal(state_now(), "refunded");
+}
+
 static void both_spellings_stand_side_by_side(void **state)
 {
 	OWNED char *renewal = a_renewal_in("awaiting_payment");
@@ -361,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		stage_test(each_reason_has_its_words_for_finance),
+		stage_test(a_payment_that_is_refunded_already_was_verified),
 		stage_test(both_spellings_stand_side_by_side),
 		stage_test(only_what_the_ca_names_is_sent_again),
 		stage_test(a_correction_that_lapsed_is_a_rejection),
