@@ -103,7 +103,8 @@ begin
   end if;
   -- a worker died under its lease and nobody has taken it over (a hold keeps others away)
   return query
-  with stale as (select id, epoch from renewals where claimed_until < now() - interval '30 seconds' order by id for update skip locked),
+  with stale as (select id, epoch from renewals where due_at <= now() and claimed_until < now() - interval '30 seconds'
+    and state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded') order by id for update skip locked),
   freed as (update renewals r set claimed_until = null, due_at = least(due_at, now()) from stale where r.id = stale.id),
   told as (insert into journal (renewal_id, event, by, text)
     select id, 'lease_lost', 'xuqid', 'lease ' || epoch || ' ran out: its worker is gone' from stale)

@@ -67,3 +67,8 @@ if(XUQI_FUZZ)
 endif()
 
 include(tests/twin/twin.cmake)
+
+# Benches: tests/bench/NAME.c is the measuring part of tests/bench/NAME.
+add_executable(engine-bench ${CMAKE_SOURCE_DIR}/tests/bench/engine.c)
+target_link_libraries(engine-bench PRIVATE flows PkgConfig::CMOCKA)
+target_compile_definitions(engine-bench PRIVATE XUQI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

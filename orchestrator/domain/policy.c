@@ -87,6 +87,8 @@ static const struct field root_fields[] = {
 	{ "privacy", FIELD_SECTION, 0, 0, 0, &privacy_table, false, "a mapping" },
 	{ "concurrency", FIELD_NUMBER, AT(concurrency), 1, 1000, NULL, false,
 		"a number from 1 to 1000" },
+	{ "daily_cap", FIELD_NUMBER, AT(daily_cap), 1, 100000, NULL, false,
+		"a number from 1 to 100000" },
 	{ "payment", FIELD_PAYMENT, AT(payment), 0, 0, NULL, false, "bank_transfer or wechat_pay" },
 	{ "review_working_days", FIELD_NUMBER, AT(review_working_days), 1, 60, NULL, false,
 		"a number of working days from 1 to 60" },
@@ -439,6 +441,7 @@ static void seal(struct policy *policy)
 	json_put_text(json, "handler", policy->handler);
 	json_put_text(json, "minimum_client_version", policy->minimum_client_version);
 	json_put_number(json, "concurrency", policy->concurrency);
+	json_put_number(json, "daily_cap", policy->daily_cap);
 	json_put_text(json, "payment", policy_payment_word(policy->payment));
 	json_put_number(json, "review_working_days", policy->review_working_days);
 	json_put_number(json, "invoice_working_days", policy->invoice_working_days);

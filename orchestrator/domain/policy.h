@@ -48,6 +48,7 @@ struct policy {
 	char *handler; /* login name; NULL: the one recorded with the certificate (经办人) */
 	char *minimum_client_version;
 	int64_t concurrency; /* renewals under way at once */
+	int64_t daily_cap; /* 每日上限: applications of one campaign on one day; 0: any number */
 	enum policy_payment payment;
 	int64_t review_working_days; /* silent for longer: somebody asks the CA (审核) */
 	int64_t invoice_working_days; /* none after so many: asked for again, then fetched by a person */

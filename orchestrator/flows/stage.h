@@ -39,7 +39,8 @@ struct stage_run {
 	struct app *app;
 	char *id, *epoch; /* decimal, as the database gave them */
 	const struct stage *stage;
-	struct stage turn; /* what stands in for the stage of the state, if anything does: turning.c */
+	struct stage
+		turn; /* what stands in for the stage of the state, if anything does: turning.c */
 	struct connector *connector; /* of the renewal's CA; set once the document is there */
 	json_t *doc;                 /* of statement renewals_load */
 	json_t *files, *plan;        /* when asked for */

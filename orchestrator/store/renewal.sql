@@ -112,14 +112,14 @@ select plan::text, digest from campaigns where id = $1::bigint
 select campaigns_start($1::int)
 
 -- name: sweep_next
--- Milliseconds until the next renewal that nobody holds is due, a lease runs out, or a campaign starts; at most $1.
+-- Milliseconds until the next renewal that nobody holds is due or a campaign starts; at most $1, which also bounds
+-- how late a lease that ran out is noticed.
 select greatest(0, least($1::bigint, coalesce(ceil(extract(epoch from least(
   (select r.due_at from renewals r
    where r.state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
      and (r.claimed_until is null or r.claimed_until < now()) and not (exists (select from holds h where h.released_at is null)
        and is_held((select unit_id from certificate_sets s where s.id = r.set_id), r.ca))
    order by r.due_at limit 1),
-  (select min(claimed_until) from renewals where claimed_until > now()),
   (select min(start_at) from campaigns c where status = 'running' and start_at > now()
     and exists (select from renewals r where r.campaign_id = c.id and r.state = 'awaiting_approval'))
 ) - clock_timestamp()) * 1000), $1)))::bigint

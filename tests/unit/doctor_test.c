@@ -109,6 +109,7 @@ static void a_lease_whose_worker_died_is_given_back(void **state)
 {
 	A_RENEWAL();
 	approve("all");
+	walk(renewal, to_drafting);
 	int64_t epoch = claim(renewal);
 	assert_sql("0", REAPED("lease"));
 	(void)sql("update renewals set claimed_until = now() - interval '1 minute'");

@@ -108,6 +108,7 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_int_equal(policy->expired_within_days, 0);
 	assert_int_equal(policy->slack_days, 14);
 	assert_int_equal(policy->concurrency, 4);
+	assert_int_equal(policy->daily_cap, 0);
 	assert_int_equal(policy->privacy_keep_days, 180);
 	assert_string_equal(policy->minimum_client_version, "4.7.6");
 	assert_int_equal(policy->key_policy, POLICY_KEY_REUSE);
