@@ -89,86 +89,83 @@ campaign() {
 	as operator xuqi campaign run "$id" --commit >/dev/null 2>>"$work/said"
 }
 
-# ---- what a person does with one card: values in, the answer's columns out --------------------------
+# ---- what a person does with one card: its values in, the answer's columns out ---------------------
 
-say_row() { # TASK COLUMN=VALUE...: one row of the list that goes back
-	jq -cn --arg task "$1" '[$ARGS.positional[] | capture("(?<key>[^=]+)=(?<value>.*)")] | from_entries + {task: $task}' \
-		--args "${@:2}" >>"$work/rows"
-}
+# A row of the list that goes back: TASK COLUMN=VALUE...
+say_row() { printf '%s\x1f' "task=$1" "${@:2}" >>"$work/rows" && printf '\n' >>"$work/rows"; }
 
-value() { jq -r --arg k "$1" '.values[$k] // empty' <<<"$card"; }
 yuan() { printf '%d.%02d' "$(($1 / 100))" "$(($1 % 100))"; }
 at_ca() { curl -sS -X POST --data-binary @- "$SIM_CONTROL/sim/person/$1"; }
+see() { curl -sS "$SIM_CONTROL/sim/person/$1"; }
 
 # 获取二维码, 扫码, then compare the confirm page's lines with the card's.
 bind() {
-	jq -n --arg serial "$(value serial)" '{$serial}' | at_ca bind >"$work/confirm.json"
-	jq -e --arg holder "$(value holder)" --arg service "$(value service)" \
+	printf '{"serial":"%s"}' "$serial" | at_ca bind >"$work/confirm.json"
+	jq -e --arg holder "$holder_shown" --arg service "$service" \
 		'any(.certificates[]; .holder == $holder and .service == $service)' "$work/confirm.json" >/dev/null || return 0
 	say_row "$1" result=confirmed wechat=wangfang client_version=4.7.10
 }
 
 # One sitting: the pages show agreement and price, which must be the card's; then the four fields as they stand.
 apply() {
-	local fen
-	page "$(value serial)" >"$work/page.json"
-	fen=$(jq --argjson years "$(value term | tr -dc 0-9)" '.terms[] | select(.years == $years) | .price_fen' "$work/page.json")
-	if [ "$(yuan "$fen")" != "$(value price)" ]; then
+	local fen version number
+	IFS=$'\x1f' read -r fen version < <(page "$serial" | jq -r --argjson years "${term//[^0-9]/}" \
+		'"\(.terms[] | select(.years == $years) | .price_fen)\u001f\(.agreement.version)"')
+	if [ "$(yuan "$fen")" != "$price" ]; then
 		say_row "$1" result=price_differs "shown_price=$(yuan "$fen")"
 		return
 	fi
-	jq '.values | {serial, agreement: .agreement_version, years: (.term | gsub("[^0-9]"; "") | tonumber), statement: true,
+	number=$(jq '.values | {serial, agreement: .agreement_version, years: (.term | gsub("[^0-9]"; "") | tonumber), statement: true,
 		handler_name, mobile: .handler_mobile, email: .invoice_email, payer_account, payer_name, amount, paid_at}' <<<"$card" |
-		at_ca apply >"$work/applied.json"
-	jq -e .application_no "$work/applied.json" >/dev/null || { cat "$work/applied.json" >>"$work/refused" && return; }
-	say_row "$1" result=submitted "application=$(jq -r .application_no "$work/applied.json")" "shown_price=$(yuan "$fen")" \
-		"shown_agreement=$(jq -r .agreement.version "$work/page.json")" statement=agree
+		at_ca apply | tee "$work/applied.json" | jq -r '.application_no // empty')
+	if [ -z "$number" ] || ! jq -e '.code == null' "$work/applied.json" >/dev/null; then
+		cat "$work/applied.json" >>"$work/refused"
+		return
+	fi
+	say_row "$1" result=submitted "application=$number" "shown_price=$(yuan "$fen")" "shown_agreement=$version" statement=agree
 }
 
 # The SMS is a hint: the page of the application says what the result is.
 review() {
-	local state
-	state=$(curl -sS "$SIM_CONTROL/sim/person/applications/$(value application)" | jq -r .state)
-	case $state in
+	case $(see "applications/$application" | jq -r .state) in
 	approved | issuing | issued) say_row "$1" result=approved ;;
 	esac
 }
 
 invoice_file() {
-	local number
-	number=$(value application)
-	curl -sS "$SIM_CONTROL/sim/person/invoice?application_no=$number" >"$work/invoice.json"
-	[ "$(jq -r .state "$work/invoice.json")" = sent ] || return 0
-	mkdir -p "$work/evidence"
-	jq -r '.documents[0].data_b64' "$work/invoice.json" | base64 -d >"$work/evidence/$number.xml"
-	say_row "$1" "number=$(jq -r .number "$work/invoice.json")" "total=$(yuan "$(jq .total_fen "$work/invoice.json")")" \
-		"invoice_buyer=$(jq -r .buyer.name "$work/invoice.json")" "invoice_tax_id=$(jq -r .buyer.tax_id "$work/invoice.json")" \
-		"file=$number.xml"
+	local state number total buyer tax_id
+	see "invoice?application_no=$application" >"$work/invoice.json"
+	IFS=$'\x1f' read -r state number total buyer tax_id < <(
+		jq -r '[.state, .number, .total_fen, .buyer.name, .buyer.tax_id] | map(. // "" | tostring) | join("\u001f")' "$work/invoice.json")
+	[ "$state" = sent ] || return 0
+	jq -r '.documents[0].data_b64' "$work/invoice.json" | base64 -d >"$work/evidence/$application.xml"
+	say_row "$1" "number=$number" "total=$(yuan "$total")" "invoice_buyer=$buyer" "invoice_tax_id=$tax_id" "file=$application.xml"
 }
 
 # 证书续期 → 安装证书 in the client; the new certificate is exported for the inventory.
 install_by_person() {
-	jq -n --arg serial "$(value serial)" '{$serial}' | at_ca install >"$work/installed.json"
-	jq -r '.certificates[]?.der_b64' "$work/installed.json" | while IFS= read -r der; do
-		base64 -d <<<"$der" | openssl x509 -inform der >>"$work/new.pem"
+	local der
+	for der in $(printf '{"serial":"%s"}' "$serial" | at_ca install | jq -r '.certificates[]?.der_b64'); do
+		printf '%s\n%s\n%s\n' '-----BEGIN CERTIFICATE-----' "$(fold -w 64 <<<"$der")" '-----END CERTIFICATE-----' >>"$work/new.pem"
 	done
 }
 
 # ---- rounds ---------------------------------------------------------------------------------------
 
-# Every open card of PERSON, worked off in the order of the sittings; the answers go back as one list.
+# Every open card of PERSON in turn, with the values that the task shows; the answers go back as one list.
 work_off() { # PERSON
-	local kind id
+	local id kind serial application price term holder_shown service card
 	: >"$work/rows"
-	as "$1" xuqi task list --mine -o json | jq -c '.items[]' >"$work/cards"
-	while IFS= read -r card <&6; do
-		kind=$(jq -r .kind <<<"$card") id=$(jq -r .id <<<"$card")
+	as "$1" xuqi task list --mine -o json | jq -r '.items[] | ([.id, .kind, .values.serial, .values.application, .values.price,
+		.values.term, .values.holder, .values.service] | map(. // "" | tostring)) + [tojson] | join("\u001f")' >"$work/cards"
+	while IFS=$'\x1f' read -r id kind serial application price term holder_shown service card <&6; do
 		case $kind in
 		bind | apply | review | invoice_file | install_by_person) "$kind" "$id" </dev/null ;;
 		esac
 	done 6<"$work/cards"
 	[ -s "$work/rows" ] || return 0
-	jq -rs '(map(keys) | add | unique) as $heads | ($heads, (.[] | . as $row | $heads | map($row[.] // ""))) | @csv' \
+	jq -rRn '[inputs | split("\u001f") | map(select(. != "") | capture("^(?<key>[^=]+)=(?<value>.*)$")) | from_entries]
+		| (map(keys) | add | unique) as $heads | ($heads, (.[] | . as $row | $heads | map($row[.] // ""))) | @csv' \
 		"$work/rows" >"$work/answers.csv"
 	as "$1" xuqi task "done" --csv "$work/answers.csv" --evidence "$work/evidence" >"$work/dry" 2>&1 ||
 		{ cat "$work/dry" >>"$work/refused" && return 0; }
@@ -214,6 +211,7 @@ all_cards_are_there() { [ "$(items handler task list --mine --kind bind | wc -l)
 
 umask 077
 parts_folders
+mkdir "$work/evidence"
 chmod 755 "$DIR" # PostgreSQL runs as another user when we are root
 : >"$DIR/run/ports"
 XUQI_DEMO_KNOBS='{"bank_drop_reference_nth": 0, "not_arrived_times": 0}' parts_start_simulator
