@@ -56,7 +56,7 @@ struct app {
 	struct connectors connectors;           /* one per CA */
 	struct pacing *pacing;                  /* when a CA may be called */
 	struct batch *load, *intend, *conclude; /* the set statements of stages: flows/sets.h */
-	struct noticing *noticing; /* the gateway's notices; NULL: none are taken */
+	struct noticing *noticing;              /* the gateway's notices; NULL: none are taken */
 	struct agent_ca *agent_ca;
 	struct calendar *calendar; /* working days; never NULL */
 	struct seal_keys *seals;   /* of personal data; set before anything is served */
