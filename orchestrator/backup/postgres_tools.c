@@ -103,15 +103,15 @@ static bool reach_cluster(struct postgres_tools *tools, const struct settings *s
 {
 	struct fault absent;
 
-	if (!alone &&
-		cluster_join(
-			&tools->cluster, settings->state_dir, settings->database_user, &absent))
+	if (!alone && cluster_join(&tools->cluster, settings->state_dir, &absent))
 		return true;
 	if (cluster_start(&tools->cluster, settings->state_dir, settings->database_user, fault))
 		return true;
-	return !alone ? false
-		      : fault_set(fault, FAULT_CONFLICT,
-				"%s: stop xuqid first (systemctl stop xuqid)", fault->text);
+	if (fault->kind != FAULT_CONFLICT)
+		return false;
+	return fault_set(fault, FAULT_CONFLICT, "%s: %s", fault->text,
+		alone ? "stop xuqid first (systemctl stop xuqid)"
+		      : "its database cannot be reached from here: run this as its user");
 }
 
 static bool make_work_dir(struct postgres_tools *tools, const char *state_dir, struct fault *fault)

@@ -192,7 +192,8 @@ static bool lock_state(struct cluster *cluster, const char *state, struct fault 
 		return fault_set(fault, FAULT_HUMAN, "%s: %s", path, strerror(errno));
 	if (flock(cluster->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
-	return fault_set(fault, FAULT_HUMAN, "another xuqid runs on the state directory %s", state);
+	return fault_set(
+		fault, FAULT_CONFLICT, "another xuqid runs on the state directory %s", state);
 }
 
 /* ---- making ---- */
@@ -459,8 +460,20 @@ bool cluster_start(
 	return true;
 }
 
-bool cluster_join(
-	struct cluster *cluster, const char *state_dir, const char *user, struct fault *fault)
+/* The fifth line of postmaster.pid, or NULL: whoever started the server chose it. */
+static char *recorded_socket_dir(const struct cluster *cluster)
+{
+	OWNED char *path = file_join(cluster->data_dir, "postmaster.pid");
+	struct fault absent;
+	OWNED char *content = file_read(path, PID_FILE_MAX, NULL, &absent);
+	char *rest = content, *line = NULL;
+
+	for (unsigned i = 0; i < 5 && rest != NULL; i++)
+		line = strsep(&rest, "\n");
+	return line != NULL && line[0] == '/' && rest != NULL ? text_dup(line) : NULL;
+}
+
+bool cluster_join(struct cluster *cluster, const char *state_dir, struct fault *fault)
 {
 	struct cluster fresh = { .lock_fd = -1 };
 	OWNED char *state = realpath(state_dir, NULL);
@@ -468,8 +481,8 @@ bool cluster_join(
 	if (state == NULL)
 		return fault_set(fault, FAULT_ABSENT, "%s: %s", state_dir, strerror(errno));
 	fresh.data_dir = file_join(state, "pgdata");
-	if (recorded_pid(&fresh) == 0 || !choose_user(&fresh, user, fault) ||
-		!choose_version(&fresh, fault) || !make_socket_dir(&fresh, state, fault) ||
+	fresh.socket_dir = recorded_socket_dir(&fresh);
+	if (fresh.socket_dir == NULL || !choose_version(&fresh, fault) ||
 		ping(&fresh) != PQPING_OK || !serves_our_data(&fresh)) {
 		cluster_stop(&fresh);
 		return fault_set(fault, FAULT_ABSENT, "no server runs on %s", state);

@@ -24,13 +24,12 @@ struct cluster {
 /* Make the cluster if there is none (initdb), start it or adopt the running one, wait until it
  * accepts, create the database `xuqi`.  Synchronous: before the event loop.  USER is the
  * unprivileged account for a root owner (NULL: postgres; where there is none, nobody).  The server's
- * messages go to STATE/postgres.log.  FAULT_HUMAN names the remedy. */
+ * messages go to STATE/postgres.log.  FAULT_HUMAN names the remedy; FAULT_CONFLICT: another process has it. */
 bool cluster_start(struct cluster *cluster, const char *state_dir, const char *user,
 	struct fault *fault) MUST_CHECK;
 /* Reach the server that another process of this machine runs on STATE_DIR, without owning it: conninfo and
  * bin_dir are filled, and cluster_stop only frees.  FAULT_ABSENT: none runs. */
-bool cluster_join(struct cluster *cluster, const char *state_dir, const char *user,
-	struct fault *fault) MUST_CHECK;
+bool cluster_join(struct cluster *cluster, const char *state_dir, struct fault *fault) MUST_CHECK;
 /* Start the server again where it has ended by itself (killed, out of memory); true while it runs.  Blocks
  * while it starts: for a timer that looks when no connection is up. */
 bool cluster_mend(struct cluster *cluster, struct fault *fault) MUST_CHECK;

@@ -409,7 +409,7 @@ static void a_second_owner_of_the_state_is_refused(void **state)
 	struct fault fault;
 
 	assert_false(cluster_start(&second, world->state_dir, NULL, &fault));
-	assert_int_equal(fault.kind, FAULT_HUMAN);
+	assert_int_equal(fault.kind, FAULT_CONFLICT);
 	assert_non_null(strstr(fault.text, "another xuqid"));
 }
 
