@@ -31,23 +31,28 @@ create table digest_tasks ( -- what a digest told of as open
   primary key (digest_id, task_id)
 );
 
+create index tasks_by_assignee on tasks (assignee_id) where state = 'open';
+
 -- Who is to know of which open task: the assignee or who stands in today, else everybody with the task's role; and
--- whoever was told that it is late.
-create function task_readers() returns table (owner_id bigint, task_id bigint, late boolean) language sql stable as $$
+-- whoever was told that it is late.  Of one OWNER, or (null) of all.
+create function task_readers(p_owner bigint) returns table (owner_id bigint, task_id bigint, late boolean) language sql stable as $$
   with acting as materialized (
     select a.person, coalesce(deputy_of(a.person), a.person) as owner
-    from (select distinct assignee_id as person from tasks where state = 'open' and assignee_id is not null) a),
+    from (select distinct assignee_id as person from tasks where state = 'open' and assignee_id is not null) a
+    where p_owner is null or coalesce(deputy_of(a.person), a.person) = p_owner),
   shared as materialized (
     select k.id, k.role, coalesce(s.unit_id, w.unit_id) as unit
     from tasks k left join renewals r on r.id = k.renewal_id left join certificate_sets s on s.id = r.set_id
     left join workstations w on w.id = k.workstation_id where k.state = 'open' and k.assignee_id is null),
   teams as materialized (
-    select g.role, g.unit, o.person from (select distinct role, unit from shared) g, people_of_role(g.role, g.unit) as o(person))
+    select g.role, g.unit, o.person from (select distinct role, unit from shared) g, people_of_role(g.role, g.unit) as o(person)
+    where p_owner is null or o.person = p_owner)
   select a.owner, k.id, false from tasks k join acting a on a.person = k.assignee_id where k.state = 'open'
   union
   select t.person, s.id, false from shared s join teams t on t.role = s.role and t.unit is not distinct from s.unit
   union
-  select e.person_id, e.task_id, true from task_escalations e join tasks k on k.id = e.task_id where k.state = 'open'
+  select e.person_id, e.task_id, true from task_escalations e join tasks k on k.id = e.task_id
+  where k.state = 'open' and (p_owner is null or e.person_id = p_owner)
 $$;
 
 -- The digest that PERSON may have read last, before the digest BEFORE (null: of all).
@@ -62,7 +67,7 @@ $$;
 create function digests_make(p_slot timestamptz, p_remind boolean, p_channels text[]) returns bigint language plpgsql as $$
 declare v_count bigint;
 begin
-  with pairs as materialized (select owner_id, task_id, bool_or(late) as late from task_readers() group by 1, 2),
+  with pairs as materialized (select owner_id, task_id, bool_or(late) as late from task_readers(null) group by 1, 2),
   lasts as materialized (
     select p.id as owner_id, p.email is not null as has_email, last_digest(p.id, null) as digest_id from people p
     where exists (select from pairs x where x.owner_id = p.id) or exists (select from digests d where d.owner_id = p.id)),
@@ -92,7 +97,7 @@ create function digest_says(p_digest bigint) returns jsonb language sql stable a
   with d as (select * from digests where id = p_digest),
   mine as materialized (
     select k.id, k.title, k.holder, k.due_at, coalesce(k.overdue, false) as overdue, x.late, k.owner, k.if_ignored
-    from (select task_id, bool_or(late) as late from task_readers() where owner_id = (select owner_id from d) group by 1) x
+    from (select task_id, bool_or(late) as late from task_readers((select owner_id from d)) group by 1) x
     join task_items k on k.id = x.task_id),
   gone as materialized (
     select k.id, k.title, k.holder from digest_tasks t join task_items k on k.id = t.task_id
@@ -127,7 +132,7 @@ begin
   select * into d from digests where id = n.digest_id;
   select * into o from people where id = d.owner_id;
   delete from digest_tasks where digest_id = d.id;
-  insert into digest_tasks (digest_id, task_id) select d.id, task_id from task_readers() where owner_id = d.owner_id group by 1, 2
+  insert into digest_tasks (digest_id, task_id) select d.id, task_id from task_readers(d.owner_id) group by 1, 2
     on conflict do nothing;
   update deliveries set state = 'sending', attempts = attempts + 1, claimed_until = clock_timestamp() + make_interval(secs => p_seconds)
     where id = n.id;
