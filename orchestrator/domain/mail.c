@@ -12,7 +12,8 @@
 
 enum {
 	LINE_BYTES = 57, /* 76 characters of base64, RFC 2045 section 6.8 */
-	WORD_BYTES = 39  /* of an encoded word: with `Subject: ` within 76 characters, RFC 2047 section 2 */
+	WORD_BYTES =
+		39 /* of an encoded word: with `Subject: ` within 76 characters, RFC 2047 section 2 */
 };
 
 bool mail_is_address(const char *text)
