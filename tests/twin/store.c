@@ -325,6 +325,11 @@ bool store_each(struct store *store, struct ask *ask, int columns, item_fn *run)
 		ask->place = (int)i + 1;
 		if (run(store, ask, item, row))
 			continue;
+		if (ask->all_fail) {
+			*outer = fault;
+			ask->fault = outer;
+			return false;
+		}
 		roll_back(store, mark);
 		store->inside->told_count = told;
 		ask_put_number(ask, row, 0, ask->place);

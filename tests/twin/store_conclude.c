@@ -374,14 +374,32 @@ static bool conclude(struct step *step, const json_t *doc)
 	return read_members(step, doc, true);
 }
 
+/* Only members that are written set by set (conclusion_is_plain): what one does wrong fails all, and the product
+ * then tries them one by one. */
+static bool is_plain(const json_t *doc)
+{
+	static const char *const plain[] = { "settle", "facts", "quoted_fen", "kind", "client_ref",
+		"note", "move", "wait" };
+	size_t count = 0;
+
+	for (size_t i = 0; i < COUNT_OF(plain); i++)
+		count += json_object_get(doc, plain[i]) != NULL;
+	return count == json_object_size(doc);
+}
+
 static bool conclude_one(struct store *store, struct ask *ask, const json_t *item, int row)
 {
 	struct step step = { .store = store, .fault = ask->fault };
+	const json_t *doc = json_object_get(item, "doc");
 
 	step.renewal = store_fenced(store, json_peek_number(item, "id", 0),
 		json_peek_number(item, "epoch", 0), ask->fault);
-	if (step.renewal == NULL || !conclude(&step, json_object_get(item, "doc")))
+	if (step.renewal == NULL)
 		return false;
+	if (!conclude(&step, doc)) {
+		ask->all_fail = is_plain(doc);
+		return false;
+	}
 	ask_put_number(ask, row, 0, ask->place);
 	return true;
 }

@@ -12,6 +12,7 @@ struct ask {
 	const char *const *args;
 	PGresult *rows;
 	int place; /* of the item of a set statement, from 1 */
+	bool all_fail; /* what this item did wrong fails the whole set statement */
 	struct fault *fault;
 };
 
@@ -65,6 +66,8 @@ bool store_task_open(
 	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault);
 /* qr_is_free: no other QR code of its handler is alive, or may be. */
 bool store_code_is_free(const struct store *store, const struct row_renewal *renewal);
+/* qr_turn: it may have one made now. */
+bool store_code_turn(const struct store *store, const struct row_renewal *renewal);
 /* TASK (touched already) holds no secret any more: a QR code that was scanned or has run out makes room. */
 void store_task_forget(struct store *store, struct row_task *task);
 void store_tasks_close(struct store *store, struct row_renewal *renewal, const char *kind);

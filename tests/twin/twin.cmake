@@ -30,3 +30,9 @@ add_dependencies(twin_late_stage store) # the generated sql.h
 target_link_libraries(twin_late_stage PRIVATE flows)
 twin(xuqi-twin-late-intent ${TWIN_DIR}/store_fence.c ${TWIN_DIR}/variants/late_intent.c
      $<TARGET_OBJECTS:twin_late_stage>)
+
+# The store against PostgreSQL: tests/unit/twin_store_test.c.
+if(TARGET twin_store_test)
+  target_sources(twin_store_test PRIVATE ${TWIN_DIR}/store_fence.c ${TWIN_DIR}/dice.c)
+  target_link_libraries(twin_store_test PRIVATE twin_store)
+endif()
