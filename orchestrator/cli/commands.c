@@ -294,7 +294,8 @@ const struct command commands[] = {
 		.method = "GET",
 		.path = "/v1/notices",
 		.roles = ANYONE,
-		.summary = "list digests, the newest first: yours, or all for operator, auditor and admin",
+		.summary =
+			"list digests, the newest first: yours, or all for operator, auditor and admin",
 		.columns = "id owner channel slot_at state tasks attempts settled_at last_error",
 		.flags = COMMAND_LIST,
 		FIELDS(notice_list) },
@@ -456,7 +457,8 @@ const struct command commands[] = {
 	{ .noun = "restore",
 		.verb = "from",
 		.roles = "whoever may write xuqid's state directory; xuqid must be stopped",
-		.summary = "make the installation of the backup FILE this one; the next start is held",
+		.summary =
+			"make the installation of the backup FILE this one; the next start is held",
 		.detail = restore_detail,
 		FIELDS(restore_fields) },
 	{ .noun = "restore",
