@@ -73,6 +73,8 @@ enum stage_next stage_call(
 	run->call = (struct connector_call){
 		.op = op, .id = run->ca_id, .body = run->body, .doc = run->doc, .keys = run->app->seals
 	};
+	if (!connector_op(run->connector, op)->offered)
+		return stage_trouble(run, TROUBLE_BUG, connector_op_word(op));
 	return STAGE_CALL;
 }
 

@@ -276,6 +276,18 @@ static void what_a_person_cannot_mean_is_asked_again(void **state)
 	put_away();
 }
 
+static void what_a_ca_does_not_offer_is_never_called(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	(void)sql(
+		"update renewals set facts = facts || '{\"payment_id\":\"P\",\"asked_once_more\":true,\"code_expires_at\":\"2020-01-01T00:00:00Z\"}'");
+	step_alone(renewal); /* CLOSE, which people at their pages do not have */
+	assert_waits("awaiting_payment", "error");
+	assert_sql("0", "select count(*) from effects where op = 'close'");
+	put_away();
+}
+
 /* ---- sittings and lists ---- */
 
 static void cards_are_packed_into_half_hours(void **state)
@@ -356,6 +368,7 @@ int main(void)
 		stage_test(a_list_is_where_the_refusals_of_the_guide_lead_on),
 		stage_test(a_remittance_that_is_refused_is_entered_again_not_paid_again),
 		stage_test(what_a_person_cannot_mean_is_asked_again),
+		stage_test(what_a_ca_does_not_offer_is_never_called),
 		stage_test(cards_are_packed_into_half_hours),
 		stage_test(a_list_of_answers_is_taken_whole_or_not_at_all),
 		stage_test(an_uploaded_certificate_finds_its_set_or_is_refused),
