@@ -128,10 +128,12 @@ begin
     'email', sealed_at(m.email, 'people.email', m.login), 'id_type', m.id_type, 'id_no', sealed_at(m.id_no, 'people.id_no', m.login));
 end $$;
 
--- A file goes to who gave it, to whom its task is assigned, to the renewal's handler, and to an admin with a reason.
+-- A file goes to who gave it, to whom its task is assigned or who stands in, to the renewal's handler, and to an admin
+-- with a reason.
 create function file_is_for(p jsonb, f task_files) returns boolean language sql stable as $$
-  select (p->>'person')::bigint in (k.assignee_id, k.closed_by, coalesce(r.handler_id, s.handler_id))
-  from tasks k left join renewals r on r.id = k.renewal_id left join certificate_sets s on s.id = r.set_id
+  select coalesce((p->>'person')::bigint in (k.assignee_id, k.closed_by, coalesce(r.handler_id, s.handler_id)), false)
+    or task_is_given_to((p->>'person')::bigint, k)
+  from task_items k left join renewals r on r.id = k.renewal_id left join certificate_sets s on s.id = r.set_id
   where k.id = f.task_id
 $$;
 create function file_in_scope(p jsonb, f task_files) returns boolean language sql stable as $$
