@@ -63,7 +63,7 @@ bool people_ask(
 
 /* ---- what each kind of task wants done outside ---- */
 
-/* The phone that scans the QR, confirms or cancels.  True: the person is through with it for now. */
+/* The phone that scans the QR, confirms or cancels.  The task closes by itself. */
 static void phone(struct world *world, const char *qr, const char *action)
 {
 	JSON *body = json_pack("{s:s, s:s}", "qr_text", qr, "action", action);
