@@ -204,20 +204,28 @@ create function handler_of(r renewals) returns bigint language sql stable as $$
 $$;
 
 -- Is no other QR code of R's handler alive, or perhaps alive?  One that R itself asked for must be asked about.
+-- Looked for among the few codes that are out, not among all renewals that wait for one.
 create function qr_is_free(r renewals) returns boolean language sql stable as $$
+  with mine as materialized (select handler_of(r) as handler)
   select exists (select from effects e where e.renewal_id = r.id and e.op = 'bind' and e.settled_at is null)
-    or not exists (
-    select from renewals o where o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = handler_of(r) and (
-      exists (select from tasks k where k.renewal_id = o.id and k.kind = 'bind' and k.state = 'open' and k.secret is not null)
-      or exists (select from effects e where e.renewal_id = o.id and e.op = 'bind' and e.settled_at is null)))
+    or not (exists (
+      select from tasks k join renewals o on o.id = k.renewal_id, mine
+      where k.kind = 'bind' and k.state = 'open' and k.secret is not null
+        and o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = mine.handler)
+    or exists (
+      select from effects e join renewals o on o.id = e.renewal_id, mine
+      where e.op = 'bind' and e.settled_at is null
+        and o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = mine.handler))
 $$;
+create index renewals_wait_for_a_code on renewals (ca, old_not_after, id) where state = 'binding';
 
 -- May a QR code be made for R now?  Never two live ones for one handler; of those that wait, what expires first.
 create function qr_turn(r renewals) returns boolean language sql stable as $$
+  with mine as materialized (select handler_of(r) as handler)
   select qr_is_free(r) and (exists (select from effects e where e.renewal_id = r.id and e.op = 'bind' and e.settled_at is null)
     or not exists (
-    select from renewals o join certificate_sets s on s.id = o.set_id
-    where o.state = 'binding' and o.id <> r.id and o.ca = r.ca and handler_of(o) = handler_of(r)
+    select from renewals o join certificate_sets s on s.id = o.set_id, mine
+    where o.state = 'binding' and o.id <> r.id and o.ca = r.ca and coalesce(o.handler_id, s.handler_id) = mine.handler
       and (o.old_not_after, o.id) < (r.old_not_after, r.id) and coalesce(o.blocked_reason, 'handler_busy') = 'handler_busy'
       and not is_held(s.unit_id, o.ca)))
 $$;

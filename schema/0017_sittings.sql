@@ -25,10 +25,7 @@ $$;
 
 -- Under a hold of its unit or CA a card stands still: what it asks for would be an effect.
 create function card_is_held(p_renewal bigint) returns boolean language sql stable as $$
-  select exists (select from renewals r join certificate_sets s on s.id = r.set_id
-    join holds h on h.released_at is null and case h.scope when 'all' then true when 'unit' then in_scope(s.unit_id, h.unit_id)
-      else to_jsonb(h)->>'ca' = r.ca end
-    where r.id = p_renewal)
+  select coalesce((select is_held(s.unit_id, r.ca) from renewals r join certificate_sets s on s.id = r.set_id where r.id = p_renewal), false)
 $$;
 
 -- Refuse an answer that a card cannot use; nothing for tasks that are no cards.

@@ -20,7 +20,14 @@
 #include "sql.h"
 #include "tests/unit/walks.h"
 
-enum { FLEET = 4000, SET = 500, CONNECTIONS = 2, ROUNDS_MOST = 50, CONTENDERS = 4 };
+enum {
+	FLEET = 4000,
+	SET = 500,
+	SET_BYTES = 8388608,
+	CONNECTIONS = 2,
+	ROUNDS_MOST = 50,
+	CONTENDERS = 4
+};
 
 struct bench;
 
@@ -59,8 +66,9 @@ static const char floor_claim[] =
 	"select array_agg(id)::text from taken";
 static const char floor_finish[] =
 	"with done as (update floor set state = 'b', version = version + 1, claimed_until = null, due_at = clock_timestamp() "
-	"where id = any ($1::bigint[]) and claimed_until is not null returning id) "
-	"insert into floor_event (id, at, from_state, to_state) select id, clock_timestamp(), 'a', 'b' from done";
+	"where id = any ($1::bigint[]) and claimed_until is not null returning id), "
+	"told as (insert into floor_event (id, at, from_state, to_state) select id, clock_timestamp(), 'a', 'b' from done) "
+	"select count(*) from done";
 
 static enum flow_next floor_take(struct flow *flow, void *self)
 {
@@ -85,7 +93,7 @@ static enum flow_next floor_again(struct flow *flow, void *self)
 	struct lane *lane = self;
 	int64_t count;
 
-	if (number_parse(&count, PQcmdTuples((PGresult *)(uintptr_t)flow_rows(flow)), 0, SET))
+	if (number_parse(&count, PQgetvalue(flow_rows(flow), 0, 0), 0, SET))
 		lane->bench->moved += (uint64_t)count;
 	return flow_jump(flow, "take");
 }
@@ -298,8 +306,7 @@ static struct batch *a_batch(const char *name, const char *statement)
 	struct fault fault;
 
 	return batch_new(bench.base, bench.engine, bench.db,
-		&(struct batch_options){ name, statement, SET, 8 * 1024 * 1024, CONNECTIONS, 1 },
-		&fault);
+		&(struct batch_options){ name, statement, SET, SET_BYTES, CONNECTIONS, 1 }, &fault);
 }
 
 static void open_bench(void)
