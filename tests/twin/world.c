@@ -197,7 +197,7 @@ static void start_process(void *context)
 
 static void make_processes(struct world *world, struct dice *dice)
 {
-	world->process_count = (int)dice_between(dice, 1, PROCESSES);
+	world->process_count = dice_below(dice, 3) == 0 ? PROCESSES : 1;
 	for (int i = 0; i < world->process_count; i++) {
 		world->processes[i] = process_new(
 			&world->outside, i + 1, &world->settings, world->process_count == 1);
