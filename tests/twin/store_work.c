@@ -202,7 +202,8 @@ bool ask_claim(struct store *store, struct ask *ask)
 	return true;
 }
 
-int64_t store_next_due(const struct store *store)
+/* LEASES: count those that run out, too. */
+static int64_t first_due(const struct store *store, bool leases)
 {
 	int64_t first = FOREVER, now = store_now();
 
@@ -210,7 +211,7 @@ int64_t store_next_due(const struct store *store)
 		const struct row_renewal *renewal = store_row(store->renewal, renewal, i);
 		bool free = renewal->claimed_until == NO_INSTANT || renewal->claimed_until < now;
 
-		if (!free && renewal->claimed_until < first)
+		if (leases && !free && renewal->claimed_until < first)
 			first = renewal->claimed_until;
 		if (free && renewal->due_at < first && renewal->works &&
 			!set_is_held(store, renewal))
@@ -226,9 +227,14 @@ int64_t store_next_due(const struct store *store)
 	return first;
 }
 
+int64_t store_next_due(const struct store *store)
+{
+	return first_due(store, true);
+}
+
 bool ask_next(struct store *store, struct ask *ask)
 {
-	int64_t most = ask_number(ask, 0, 0), due = store_next_due(store), now = store_now();
+	int64_t most = ask_number(ask, 0, 0), due = first_due(store, false), now = store_now();
 	int64_t ms = due == FOREVER ? most : (due - now + 999) / 1000;
 
 	ask_columns(ask, 1);
