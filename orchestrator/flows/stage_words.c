@@ -8,28 +8,14 @@
 #include "orchestrator/domain/task_kind.h"
 #include "orchestrator/flows/turns.h"
 
-enum { PATH_MAX_BYTES = 96, SENTENCE_MAX = 480, POLL_SHARE = 10 };
+enum { SENTENCE_MAX = 480, POLL_SHARE = 10 };
 
 /* A renewal that waits for a fact is looked at again this often, in case its wake-up was lost. */
 enum { AWAIT_SECONDS = 3600 };
 
 json_t *stage_at(const struct stage_run *run, const char *path)
 {
-	char part[PATH_MAX_BYTES];
-	json_t *at = run->doc;
-
-	while (at != NULL && *path != '\0') {
-		size_t len = strcspn(path, ".");
-
-		if (len >= sizeof part)
-			return NULL;
-		memcpy(part, path, len);
-		part[len] = '\0';
-		at = json_is_array(at) ? json_array_get(at, (size_t)(part[0] - '0'))
-				       : json_object_get(at, part);
-		path += len + (path[len] == '.');
-	}
-	return at;
+	return json_at(run->doc, path);
 }
 
 const char *stage_text(const struct stage_run *run, const char *path)
@@ -70,9 +56,11 @@ enum stage_next stage_call(
 	run->ca_id = text_dup(ca_id);
 	json_decref(run->body);
 	run->body = body != NULL ? body : json_object();
-	run->call = (struct connector_call){
-		.op = op, .id = run->ca_id, .body = run->body, .doc = run->doc, .keys = run->app->seals
-	};
+	run->call = (struct connector_call){ .op = op,
+		.id = run->ca_id,
+		.body = run->body,
+		.doc = run->doc,
+		.keys = run->app->seals };
 	if (!connector_op(run->connector, op)->offered)
 		return stage_trouble(run, TROUBLE_BUG, connector_op_word(op));
 	return STAGE_CALL;

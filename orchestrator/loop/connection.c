@@ -73,7 +73,8 @@ void connection_fault(struct fault *fault, const PGresult *result)
 			PQresStatus(PQresultStatus(result)));
 		return;
 	}
-	(void)fault_set(fault, connection_fault_kind(sqlstate), "%s", message != NULL ? message : "no message");
+	(void)fault_set(fault, connection_fault_kind(sqlstate), "%s",
+		message != NULL ? message : "no message");
 	if (constraint != NULL)
 		(void)fault_set(fault, fault->kind, "%.400s [%s]", fault->text, constraint);
 	if (fault->kind == FAULT_BUG)

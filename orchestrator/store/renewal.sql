@@ -39,7 +39,7 @@ select i.n, null as failed, null as why, (jsonb_build_object(
     from legal_entities e where e.id = s.legal_entity_id),
   'payer', (select jsonb_build_object('account', a.account, 'name', a.name) from payer_accounts a
     where a.legal_entity_id = s.legal_entity_id
-      and (c.policy->'payer'->>'account' is null or a.account = c.policy->'payer'->>'account') order by a.id limit 1),
+      and (c.policy->>'payer_account' is null or a.account = c.policy->>'payer_account') order by a.id limit 1),
   'campaign', jsonb_build_object('id', c.id::text, 'digest', c.digest, 'policy', c.policy,
     'agreement_sha256', c.plan->>'agreement_sha256'),
   'tasks', (select coalesce(jsonb_object_agg(k.kind, jsonb_build_object('id', k.id::text, 'state', k.state,

@@ -11,7 +11,7 @@ struct ask {
 	int n;
 	const char *const *args;
 	PGresult *rows;
-	int place; /* of the item of a set statement, from 1 */
+	int place;     /* of the item of a set statement, from 1 */
 	bool all_fail; /* what this item did wrong fails the whole set statement */
 	struct fault *fault;
 };
