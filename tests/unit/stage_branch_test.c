@@ -352,6 +352,9 @@ static void a_certificate_that_expires_while_it_waits_is_opened_anew(void **stat
 	assert_sql("bound expired", "select state || ' ' || kind from renewals");
 	step_with(renewal, CALL(OPEN, "{\"id\":\"A2\",\"state\":\"draft\"}"));
 	assert_non_null(strstr(fake.said[0].body, "expired"));
+	(void)sql("update renewals set facts = facts || '{\"agreed\":true,\"term\":1}'");
+	step_with(renewal, CALL(TERM, "{}"));
+	assert_string_equal(state_now(), "awaiting_attachments");
 }
 
 static void after_the_submission_the_same_application_stays(void **state)
