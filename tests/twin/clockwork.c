@@ -120,7 +120,7 @@ struct turn *turn_at(
 	if (clockwork->count == clockwork->room) {
 		clockwork->room = clockwork->room * 2 + 64;
 		clockwork->heap = (struct turn **)realloc(
-			(void *)clockwork->heap, clockwork->room * sizeof *clockwork->heap);
+			(void *)clockwork->heap, clockwork->room * sizeof(struct turn *));
 		if (clockwork->heap == NULL)
 			abort();
 	}

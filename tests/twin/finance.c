@@ -13,7 +13,7 @@
 #include "tests/twin/store_inside.h"
 #include "tests/twin/world.h"
 
-enum { MINUTE = 60, HOUR = 3600, TOTAL_TEXT = 24 };
+enum { TOTAL_TEXT = 24 };
 
 static int64_t soon(struct world *world, int64_t most_s)
 {

@@ -174,9 +174,9 @@ static int64_t draw_not_after(const struct world *world, struct dice *dice)
 	uint64_t kind = dice_below(dice, 10);
 
 	if (kind < 2)
-		now -= dice_between(dice, 1, 60 * 24) * 3600 * CLOCK_SECOND;
+		now -= dice_between(dice, 1, INT64_C(60) * 24) * 3600 * CLOCK_SECOND;
 	else if (kind < 4)
-		now += dice_between(dice, 1, 72 * 60) * 60 * CLOCK_SECOND;
+		now += dice_between(dice, 1, INT64_C(72) * 60) * 60 * CLOCK_SECOND;
 	else
 		now += dice_between(dice, 4, 80) * CLOCK_DAY;
 	return now / CLOCK_SECOND * CLOCK_SECOND;
@@ -250,8 +250,8 @@ static json_t *plan_of(const struct world *world, int64_t first, int64_t last)
 		(void)json_array_append_new(
 			rows, plan_row(store_get(&world->store->set, id), world->started_at));
 	return json_pack("{s:o, s:s, s:I, s:I}", "rows", rows, "agreement_sha256",
-		json_peek_text(agreement, "sha256"), "count", (json_int_t)(last - first + 1),
-		"total_fen", (json_int_t)(20000 * (last - first + 1)));
+		json_peek_text(agreement, "sha256"), "count", (json_int_t)last - first + 1,
+		"total_fen", 20000 * ((json_int_t)last - first + 1));
 }
 
 static void add_renewal(struct world *world, const struct row_campaign *campaign, int64_t set)

@@ -68,8 +68,11 @@ static bool make_secret(void)
 /* The product's log is part of the trace. */
 static bool traced;
 
+/* NOLINTBEGIN(readability-identifier-naming): the names of the linker */
 void __wrap_log_write(
 	enum log_level level, const char *event, const struct log_pair *pairs, size_t count);
+
+/* NOLINTEND(readability-identifier-naming) */
 
 void __wrap_log_write(
 	enum log_level level, const char *event, const struct log_pair *pairs, size_t count)
@@ -266,6 +269,7 @@ static void report(const struct options *options, const struct tally *sum, doubl
 			sum->first_seed, seconds);
 }
 
+/* NOLINTNEXTLINE(readability-identifier-naming): the name of the linker */
 int64_t __real_clock_monotonic_ms(void);
 
 static int run(const struct options *options)

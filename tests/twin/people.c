@@ -13,7 +13,7 @@
 #include "tests/twin/store_inside.h"
 #include "tests/twin/world.h"
 
-enum { ID_TEXT = 24, MINUTE = 60, HOUR = 3600 };
+enum { ID_TEXT = 24 };
 
 /* Somebody who has looked at a task will look at it at some later instant. */
 struct look {

@@ -51,23 +51,23 @@ int event_del(struct event *event)
 	return 0;
 }
 
-int event_add(struct event *event, const struct timeval *in)
+int event_add(struct event *ev, const struct timeval *timeout)
 {
-	struct process *process = event->base->process;
-	int64_t delay = in != NULL ? in->tv_sec * CLOCK_SECOND + in->tv_usec : 0;
+	struct process *process = ev->base->process;
+	int64_t delay = timeout != NULL ? timeout->tv_sec * CLOCK_SECOND + timeout->tv_usec : 0;
 	int64_t at = process_now(process) + delay;
 
-	(void)event_del(event);
-	if (!process->alive || in == NULL)
+	(void)event_del(ev);
+	if (!process->alive || timeout == NULL)
 		return 0;
-	event->not_before = at;
-	event->lazy = event->context == process->app.sweep && delay >= LAZY_PAUSE_S * CLOCK_SECOND;
-	if (event->lazy && store_next_due(process->outside->store) > at)
+	ev->not_before = at;
+	ev->lazy = ev->context == process->app.sweep && delay >= LAZY_PAUSE_S * CLOCK_SECOND;
+	if (ev->lazy && store_next_due(process->outside->store) > at)
 		at = store_next_due(process->outside->store);
 	if (at < process->stalled_until)
 		at = process->stalled_until;
-	event->turn = turn_at(process->outside->clockwork, at, "timer", fire, event);
-	turn_owned(event->turn, process, NULL);
+	ev->turn = turn_at(process->outside->clockwork, at, "timer", fire, ev);
+	turn_owned(ev->turn, process, NULL);
 	return 0;
 }
 
@@ -82,10 +82,10 @@ void event_free(struct event *event)
 	free(event);
 }
 
-int event_pending(const struct event *event, short what, struct timeval *at)
+int event_pending(const struct event *ev, short events, struct timeval *tv)
 {
-	(void)at;
-	return event->turn != NULL && (what & EV_TIMEOUT) != 0 ? EV_TIMEOUT : 0;
+	(void)tv;
+	return ev->turn != NULL && (events & EV_TIMEOUT) != 0 ? EV_TIMEOUT : 0;
 }
 
 void process_rest_until(struct process *process, int64_t at)
@@ -161,8 +161,11 @@ static struct flow_kind *kind_of(struct process *process, const struct flow_kind
 	return &copy->kind;
 }
 
+/* NOLINTBEGIN(readability-identifier-naming): the names of the linker */
 bool __real_flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self);
 bool __wrap_flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self);
+
+/* NOLINTEND(readability-identifier-naming) */
 
 bool __wrap_flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self)
 {

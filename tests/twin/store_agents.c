@@ -231,7 +231,7 @@ static bool permit(
 	pin->order = install->id;
 	pin->ref = store_text(store, ref);
 	pin->permitted_at = store_now();
-	pin->expires_at = store_now() + PERMIT_MINUTES * 60 * CLOCK_SECOND;
+	pin->expires_at = store_now() + (int64_t)PERMIT_MINUTES * 60 * CLOCK_SECOND;
 	pin->reported_at = pin->cleared_at = NO_INSTANT;
 	touch(store, install, install)->state = "permitted";
 	store_journal(store, install->renewal, "pin_permitted", "agent");

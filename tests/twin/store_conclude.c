@@ -61,8 +61,10 @@ static bool settle(struct step *step, const json_t *value)
 
 static bool facts(struct step *step, const json_t *value)
 {
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): copied */
 	json_t *all = json_copy((json_t *)(uintptr_t)step->renewal->facts);
 
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): read */
 	(void)json_object_update(all, (json_t *)(uintptr_t)value);
 	step->renewal->facts = store_json(step->store, all);
 	return true;
@@ -333,6 +335,7 @@ static void refuse_unknown(const json_t *doc)
 	const char *name;
 	json_t *value;
 
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): read */
 	json_object_foreach((json_t *)(uintptr_t)doc, name, value)
 	{
 		bool known = strcmp(name, "move") == 0 || strcmp(name, "wait") == 0;

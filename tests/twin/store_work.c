@@ -447,11 +447,13 @@ bool ask_files(struct store *store, struct ask *ask)
 	while (task != NULL &&
 		(strcmp(task->kind, ask_text(ask, 1)) != 0 || strcmp(task->state, "done") != 0))
 		task = task->older;
+	int64_t task_id = task != NULL ? task->id : 0;
+
 	ask_columns(ask, 4);
 	json_array_foreach(task != NULL ? task->files : NULL, i, file)
 	{
 		OWNED char *row =
-			text_dupf("%" PRId64 "/%" PRId64, task->id, json_peek_number(file, "n", 0));
+			text_dupf("%" PRId64 "/%" PRId64, task_id, json_peek_number(file, "n", 0));
 		OWNED char *name =
 			text_dupf("%s@task_files.name/%s", json_peek_text(file, "name"), row);
 		OWNED char *place = text_dupf("task_files.content/%s", row);

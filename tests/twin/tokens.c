@@ -14,7 +14,7 @@
 #include "tests/twin/store_inside.h"
 #include "tests/twin/world.h"
 
-enum { PLUGGED_MAX = 8, REF_TEXT = 33, ID_TEXT = 24, MINUTE = 60, HOUR = 3600 };
+enum { PLUGGED_MAX = 8, REF_TEXT = 33, ID_TEXT = 24 };
 
 struct token_actor {
 	int64_t id, workstation;

@@ -24,8 +24,7 @@ enum {
 	STREAM_FLEET,
 	STREAM_LIFE,
 	CALM_DAYS = 6,
-	LINE_TEXT = 600,
-	HOUR = 3600
+	LINE_TEXT = 600
 };
 
 /* 2026-11-23T01:00:00Z, a Monday in Guangzhou at nine */

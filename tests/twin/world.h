@@ -13,6 +13,10 @@
 enum { PROCESSES = 2, WORLD_ERRORS = 20 };
 
 /* What a run is asked for. */
+/* Seconds; wide, because they are multiplied. */
+#define MINUTE INT64_C(60)
+#define HOUR   INT64_C(3600)
+
 struct world_options {
 	uint64_t seed;
 	int renewals; /* at least one */
@@ -90,9 +94,9 @@ void tokens_new(struct world *world);
 void tokens_free(struct world *world);
 void tokens_add(struct world *world, const struct row_token *token);
 /* A person plugs TOKEN alone, or with its neighbours. */
-void tokens_plug(struct world *world, int64_t token);
+void tokens_plug(struct world *world, int64_t id);
 /* The custodian finds out the right PIN, stores it, clears the agent's ledger. */
-void tokens_cure(struct world *world, int64_t token);
+void tokens_cure(struct world *world, int64_t id);
 void tokens_update_client(struct world *world, int64_t workstation);
 /* There is an order for the workstation of TOKEN. */
 void tokens_wake(struct world *world, int64_t token);
