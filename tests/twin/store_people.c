@@ -287,3 +287,33 @@ bool ask_approve(struct store *store, struct ask *ask)
 	ask_put(ask, 0, 1, "{}");
 	return true;
 }
+
+/* What a person attached to the last task of a kind that was done. */
+bool ask_files(struct store *store, struct ask *ask)
+{
+	const struct row_renewal *renewal = store_find(&store->renewal, ask_number(ask, 0, 0));
+	const struct row_task *task = renewal->tasks;
+	const json_t *file;
+	size_t i;
+
+	while (task != NULL &&
+		(strcmp(task->kind, ask_text(ask, 1)) != 0 || strcmp(task->state, "done") != 0))
+		task = task->older;
+	int64_t task_id = task != NULL ? task->id : 0;
+
+	ask_columns(ask, 4);
+	json_array_foreach(task != NULL ? task->files : NULL, i, file)
+	{
+		OWNED char *row =
+			text_dupf("%" PRId64 "/%" PRId64, task_id, json_peek_number(file, "n", 0));
+		OWNED char *name =
+			text_dupf("%s@task_files.name/%s", json_peek_text(file, "name"), row);
+		OWNED char *place = text_dupf("task_files.content/%s", row);
+
+		ask_put(ask, (int)i, 0, name);
+		ask_put(ask, (int)i, 1, json_peek_text(file, "media_type"));
+		ask_put(ask, (int)i, 2, place);
+		ask_put(ask, (int)i, 3, json_peek_text(file, "content_b64"));
+	}
+	return true;
+}
