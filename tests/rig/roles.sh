@@ -54,6 +54,24 @@ table() {
 		GET /v1/privacy auditor admin
 		POST /v1/privacy/erase admin
 		POST /v1/privacy/check auditor admin
+		POST /v1/certificates/upload operator handler admin
+		POST /v1/renewals/999999/withdraw operator admin
+		POST /v1/renewals/999999/hint operator handler admin
+		POST /v1/tasks/done operator finance approver handler admin
+		GET /v1/sittings operator finance approver handler auditor admin
+		GET /v1/sittings/999999 operator finance approver handler auditor admin
+		GET /v1/prices operator finance approver handler auditor admin
+		POST /v1/prices operator finance admin
+		POST /v1/prices/999999/approve finance approver admin
+		POST /v1/tasks/999999/assign operator admin
+		GET /v1/handlers operator handler auditor admin
+		POST /v1/handlers/999999/leave operator handler admin
+		POST /v1/handlers/999999/transfer operator admin
+		GET /v1/notices operator finance approver handler auditor admin
+		GET /v1/restore operator finance approver handler auditor admin
+		GET /v1/cas operator finance approver handler auditor admin
+		GET /v1/cas/999999 operator finance approver handler auditor admin
+		POST /v1/cas/999999/limits operator admin
 	TABLE
 }
 roles=(operator finance approver handler auditor admin)
@@ -113,11 +131,12 @@ matrix() {
 	done 4< <(table)
 }
 
-# The table above names every route of the description, so that a new one is not forgotten here.
+# The table above names every route of the description, so that a new one is not forgotten here; a CA's notice
+# (hooks) has no role: its signature is its right.
 complete() {
 	local described listed
 	described=$(awk '/^  \//{p=$1} /^    (get|post|put|delete):/{print toupper($1) p}' "$SOURCE/schema/openapi.yaml" |
-		tr -d : | sed 's/{[a-z_]*}/999999/g' | grep /v1/ | sort)
+		tr -d : | sed 's/{[a-z_]*}/999999/g' | grep /v1/ | grep -v /v1/hooks/ | sort)
 	listed=$(table | awk '{print $1 $2}' | sort)
 	expect_equal every_described_route_is_tried "$described" "$listed"
 }
