@@ -307,3 +307,14 @@ struct yaml_node *yaml_tree_read(
 		empty_as_mapping(root);
 	return root;
 }
+
+bool yaml_refuse(const char *name, const struct yaml_node *node, struct fault *fault,
+	const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)fault_setv(fault, FAULT_INPUT, format, args);
+	va_end(args);
+	return fault_prefix(fault, "%s:%zu:%zu", name, node->line, node->column);
+}

@@ -33,3 +33,7 @@ void yaml_tree_free(struct yaml_node *root);
 const struct yaml_node *yaml_find(const struct yaml_node *mapping, const char *key);
 
 DEFINE_CLEANUP(yaml_tree_freep, struct yaml_node *, yaml_tree_free)
+
+/* Refuse what stands at NODE of the file NAME: FAULT_INPUT with `NAME:LINE:COLUMN: ` before the sentence; false. */
+bool yaml_refuse(const char *name, const struct yaml_node *node, struct fault *fault,
+	const char *format, ...) PRINTF_LIKE(4, 5);

@@ -9,7 +9,7 @@
 WORKSTATIONS='ws-1 ws-2 ws-3'
 
 parts_folders() {
-	mkdir -p "$DIR"/{logs,run,work,settings,secrets,people,tokens,usb/empty,agents,xuqid,sim}
+	mkdir -p "$DIR"/{logs,run,lists,settings,secrets,people,tokens,usb/empty,agents,xuqid,sim}
 	random_word >"$DIR/secrets/gateway"
 }
 
@@ -73,7 +73,7 @@ parts_xuqid_settings() {
 
 setting() { sed -n "/^$1:/,/^[^ ]/s/^  $2: //p" "$DIR/settings/xuqid.yaml"; }
 
-parts_xuqid_is_ready() { curl -sf -o "$DIR/work/ready" "$XUQI_URL/readyz"; }
+parts_xuqid_is_ready() { curl -sf -o "$DIR/lists/ready" "$XUQI_URL/readyz"; }
 
 parts_start_xuqid() {
 	local xuqid
@@ -138,14 +138,14 @@ parts_agent_settings() { # WORKSTATION
 			    pin_file: "$DIR/agents/$1/pins/$token"
 			    consent: {custodian: "保管人-$1", given_on: "$(date -u +%F)"}
 		YAML
-	done <"$DIR/work/plan.tsv"
+	done <"$DIR/lists/plan.tsv"
 }
 
 # A workstation is enrolled once, with a one-time code that IT asks for.
 parts_enrol() { # WORKSTATION
 	local unit
 	[ ! -e "$DIR/agents/$1/identity.pem" ] || return 0
-	unit=$(awk -F '\t' -v ws="$1" '$2 == ws { print $8; exit }' "$DIR/work/plan.tsv")
+	unit=$(awk -F '\t' -v ws="$1" '$2 == ws { print $8; exit }' "$DIR/lists/plan.tsv")
 	printf 'V4.7.10\n' >"$DIR/agents/$1/client-version"
 	as operator xuqi agent enrol-code --workstation "$1" --unit "$unit" --place "$unit $1" \
 		--out "$DIR/secrets/$1.code" >>"$DIR/logs/enrol.log" 2>&1 &&

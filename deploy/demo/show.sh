@@ -8,20 +8,20 @@
 SHOW_ACTED='bind agreement attachment intent insert_token finance_match'
 SHOW_BLOCKED='pin install hold payee refused remittance_refused client_version handler person'
 
-# show_read: the campaign's renewals and open tasks into DIR/work.  False while xuqid is away.
+# show_read: the campaign's renewals and open tasks into DIR/lists.  False while xuqid is away.
 show_read() {
 	local campaign
 	read -r campaign <"$DIR/campaign"
-	items operator renewal list --campaign "$campaign" >"$DIR/work/renewals.new" 2>>"$DIR/logs/show.log" &&
-		items operator task list --state open >"$DIR/work/tasks.new" 2>>"$DIR/logs/show.log" &&
-		mv "$DIR/work/renewals.new" "$DIR/work/renewals" &&
-		mv "$DIR/work/tasks.new" "$DIR/work/tasks"
+	items operator renewal list --campaign "$campaign" >"$DIR/lists/renewals.new" 2>>"$DIR/logs/show.log" &&
+		items operator task list --state open >"$DIR/lists/tasks.new" 2>>"$DIR/logs/show.log" &&
+		mv "$DIR/lists/renewals.new" "$DIR/lists/renewals" &&
+		mv "$DIR/lists/tasks.new" "$DIR/lists/tasks"
 }
 
 # One line a renewal, tabs: token, workstation, state, verdict (done, waiting, failed, moving), the
 # open task or else what it waits for, id, service.
 show_rows() {
-	jq -rs --slurpfile tasks "$DIR/work/tasks" --arg acted "$SHOW_ACTED" --arg blocked "$SHOW_BLOCKED" '
+	jq -rs --slurpfile tasks "$DIR/lists/tasks" --arg acted "$SHOW_ACTED" --arg blocked "$SHOW_BLOCKED" '
 		($acted | split(" ")) as $acted | ($blocked | split(" ")) as $blocked
 		| ($tasks | map({key: "\(.renewal)", value: .kind})) as $open
 		| sort_by(.token_label, .id)[]
@@ -34,45 +34,45 @@ show_rows() {
 		    elif ($kinds - $acted) != [] or (.blocked_reason | IN($blocked[])) then "waiting"
 		    else "moving" end),
 		   (($kinds - $acted)[0] // $kinds[0] // .blocked_reason // "-"), $id, .service // "-"]
-		| @tsv' "$DIR/work/renewals"
+		| @tsv' "$DIR/lists/renewals"
 }
 
-show_count() { awk -F '\t' -v verdict="$1" '$4 == verdict { n++ } END { print n + 0 }' "$DIR/work/rows"; }
+show_count() { awk -F '\t' -v verdict="$1" '$4 == verdict { n++ } END { print n + 0 }' "$DIR/lists/rows"; }
 
 # The whole fleet redrawn in place.
 show_frame() {
 	[ -z "${show_drawn:-}" ] || printf '\033[%dF' "$show_drawn"
-	show_drawn=$(($(wc -l <"$DIR/work/rows") + 1))
+	show_drawn=$(($(wc -l <"$DIR/lists/rows") + 1))
 	awk -F '\t' '{
 		mark = $4 == "done" ? "\033[32m✓\033[0m" : $4 == "waiting" ? "\033[33m!\033[0m" : \
 			$4 == "failed" ? "\033[31m✗\033[0m" : "·"
 		printf "%s %-8s %-5s %-20s %-14s %s\033[K\n", mark, $1, $2, $3, $5, $7
-	}' "$DIR/work/rows"
+	}' "$DIR/lists/rows"
 	printf '%3d s  done %d  waiting for a person %d  failed %d\033[K\n' \
 		"$(($(seconds_now) - began))" "$(show_count "done")" "$(show_count waiting)" "$(show_count failed)"
 }
 
 # One line for each renewal that moved since the last look.
 show_changes() {
-	touch "$DIR/work/rows.seen"
+	touch "$DIR/lists/rows.seen"
 	awk -F '\t' -v now="$(clock)" '
 		FILENAME == ARGV[1] { seen[$6] = $3 FS $4; next }
 		seen[$6] != $3 FS $4 {
 			printf "%s  %-8s %-5s %-20s %s%s\n", now, $1, $2, $3, $7, \
 				$4 == "waiting" ? "  (waits for a person: " $5 ")" : ""
-		}' "$DIR/work/rows.seen" "$DIR/work/rows"
-	cp "$DIR/work/rows" "$DIR/work/rows.seen"
+		}' "$DIR/lists/rows.seen" "$DIR/lists/rows"
+	cp "$DIR/lists/rows" "$DIR/lists/rows.seen"
 }
 
 # show_progress SECONDS: follow the campaign until every renewal is done, failed, or waits for a
 # person who is not played by the demo.  False when that does not come, or a part ends by itself.
 show_progress() {
 	local deadline=$((began + $1)) still=0
-	: >"$DIR/work/rows.seen"
-	: >"$DIR/work/rows"
+	: >"$DIR/lists/rows.seen"
+	: >"$DIR/lists/rows"
 	while children_alive; do
 		if show_read; then
-			show_rows >"$DIR/work/rows"
+			show_rows >"$DIR/lists/rows"
 			if [ -t 1 ]; then show_frame; else show_changes; fi
 			if [ "$(show_count moving)" -gt 0 ]; then still=0; else still=$((still + 1)); fi
 			[ "$still" -lt 2 ] || return 0 # seen twice: no passing moment
@@ -106,12 +106,12 @@ show_result() {
 		token ws result was new reference invoice tries waits service
 	while IFS=$'\t' read -r token workstation state verdict why id service; do
 		show_result_row "$token" "$workstation" "$state" "$verdict" "$why" "$id" "$service"
-	done <"$DIR/work/rows"
+	done <"$DIR/lists/rows"
 }
 
 show_next() {
 	local waiting
-	waiting=$(awk -F '\t' '$4 == "waiting" { print $6; exit }' "$DIR/work/rows")
+	waiting=$(awk -F '\t' '$4 == "waiting" { print $6; exit }' "$DIR/lists/rows")
 	say ""
 	if [ "$until" = ctrl_c ]; then
 		say "Where to look next, in another terminal:"
@@ -142,7 +142,7 @@ show_next() {
 # How to bring the token with the wrong PIN home; docs/quickstart.md tells the same.
 show_remedy() {
 	local token
-	token=$(awk -F '\t' -v id="$1" '$6 == id { print $1 }' "$DIR/work/rows")
+	token=$(awk -F '\t' -v id="$1" '$6 == id { print $1 }' "$DIR/lists/rows")
 	say ""
 	say "$token was given a wrong PIN; one try is spent, and no machine tries again.  To play the"
 	say "person who puts that right:  $here/demo/people clear $token"
@@ -152,7 +152,7 @@ show_remedy() {
 # show_summary SECONDS: the last line on stdout; sets failed.
 show_summary() {
 	local total finished waiting
-	total=$(wc -l <"$DIR/work/rows")
+	total=$(wc -l <"$DIR/lists/rows")
 	finished=$(show_count "done")
 	waiting=$(show_count waiting)
 	failed=$((total - finished - waiting))

@@ -3,7 +3,6 @@
  * 1970-01-01 in Asia/Shanghai. */
 #include "orchestrator/domain/calendar.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -214,19 +213,7 @@ int64_t calendar_working_days_between(const struct calendar *calendar, int64_t f
 
 /* ---- reading ---- */
 
-static bool refuse(const struct reader *reader, const struct yaml_node *node, const char *format,
-	...) PRINTF_LIKE(3, 4);
-
-static bool refuse(
-	const struct reader *reader, const struct yaml_node *node, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)fault_setv(reader->fault, FAULT_INPUT, format, args);
-	va_end(args);
-	return fault_prefix(reader->fault, "%s:%zu:%zu", reader->name, node->line, node->column);
-}
+#define refuse(reader, node, ...) yaml_refuse((reader)->name, node, (reader)->fault, __VA_ARGS__)
 
 static bool set_day(
 	const struct reader *reader, const struct yaml_node *node, int64_t day, bool is_day_worked)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads a digest's words and a robot's JSON from YAML; whatever the table does not know is refused with its place. */
-#include <stdarg.h>
 #include <string.h>
 
 #include "common/bytes.h"
@@ -41,19 +40,7 @@ static const struct {
 } signs[] = { { "none", NOTICE_UNSIGNED }, { "query", NOTICE_SIGN_QUERY },
 	{ "body", NOTICE_SIGN_BODY } };
 
-static bool refuse(const struct reader *reader, const struct yaml_node *node, const char *format,
-	...) PRINTF_LIKE(3, 4);
-
-static bool refuse(
-	const struct reader *reader, const struct yaml_node *node, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)fault_setv(reader->fault, FAULT_INPUT, format, args);
-	va_end(args);
-	return fault_prefix(reader->fault, "%s:%zu:%zu", reader->name, node->line, node->column);
-}
+#define refuse(reader, node, ...) yaml_refuse((reader)->name, node, (reader)->fault, __VA_ARGS__)
 
 /* Every {{name}} of a text must be one of NAMES (each between blanks). */
 static bool check_names(

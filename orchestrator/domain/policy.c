@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "common/bytes.h"
@@ -151,19 +150,7 @@ struct reader {
 	struct fault *fault;
 };
 
-static bool refuse(const struct reader *reader, const struct yaml_node *node, const char *format,
-	...) PRINTF_LIKE(3, 4);
-
-static bool refuse(
-	const struct reader *reader, const struct yaml_node *node, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)fault_setv(reader->fault, FAULT_INPUT, format, args);
-	va_end(args);
-	return fault_prefix(reader->fault, "%s:%zu:%zu", reader->name, node->line, node->column);
-}
+#define refuse(reader, node, ...) yaml_refuse((reader)->name, node, (reader)->fault, __VA_ARGS__)
 
 static size_t least(size_t a, size_t b)
 {
