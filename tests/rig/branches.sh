@@ -29,7 +29,7 @@ set_knobs() {
 	curl -sf -X PUT -d @"$RIG/knobs" "$(control)/sim/knobs" >/dev/null
 }
 
-is_planned() { [ -s "$STATE/work/campaign.json" ] && [ -s "$STATE/campaign" ] || ! kill -0 "$rig_pid" 2>/dev/null; }
+is_planned() { [ -s "$STATE/lists/campaign.json" ] && [ -s "$STATE/campaign" ] || ! kill -0 "$rig_pid" 2>/dev/null; }
 lists() {
 	as operator xuqi cert list -o json | jq -c '.items[]' >"$RIG/certificates"
 	as operator xuqi renewal list -o json | jq -c '.items[]' >"$RIG/renewals"

@@ -38,7 +38,7 @@ demo() { jq -r ".$1" "$STATE/settings/demo.json"; }
 
 # ---- inputs ---------------------------------------------------------------------------------------
 a_damaged_statement() {
-	iconv -f GB18030 -t UTF-8 "$STATE/work/statement.csv" >"$RIG/whole.csv"
+	iconv -f GB18030 -t UTF-8 "$STATE/lists/statement.csv" >"$RIG/whole.csv"
 	sed '0,/200\.00/s//2OO.00/' "$RIG/whole.csv" >"$RIG/letter.csv"
 	refused a_statement_with_a_letter_in_an_amount 'row [0-9]+' \
 		as finance xuqi statement import "$RIG/letter.csv" --commit
@@ -48,7 +48,7 @@ a_damaged_statement() {
 	sed 9d "$RIG/whole.csv" >"$RIG/gap.csv"
 	refused a_statement_without_one_of_its_rows 'row 9.*export the file .*again' \
 		as finance xuqi statement import "$RIG/gap.csv" --commit
-	head -c 700 "$STATE/work/statement.csv" | sed 's/....$//' | head -c -1 >"$RIG/bytes.csv"
+	head -c 700 "$STATE/lists/statement.csv" | sed 's/....$//' | head -c -1 >"$RIG/bytes.csv"
 	printf '\377\377' >>"$RIG/bytes.csv"
 	refused a_statement_of_broken_characters 'byte [0-9]+' \
 		as finance xuqi statement import "$RIG/bytes.csv" --commit
