@@ -51,9 +51,10 @@ port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # free_port: a port of the loopback that nobody listens on, below the range that outgoing
 # connections draw from, and not one handed out before.
 free_port() {
-	local port
+	local port first count
+	read -r first count <<<"${XUQI_DEMO_PORTS:-20000 12000}"
 	for _ in {1..200}; do
-		port=$((20000 + RANDOM % 12000))
+		port=$((first + RANDOM % count))
 		if ! grep -qsx "$port" "$DIR/run/ports" && ! port_is_taken "$port"; then
 			printf '%d\n' "$port" | tee -a "$DIR/run/ports"
 			return 0

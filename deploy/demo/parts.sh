@@ -4,7 +4,7 @@
 # PostgreSQL, and one agent a workstation.  Settings are written anew at every start, because the ports
 # may have changed; secrets and identities are made once.  Exports XUQI_URL and SIM_CONTROL.
 # For tests: XUQI_DEMO_XUQID is what is run in place of xuqid, XUQI_DEMO_KNOBS more knobs (JSON) of the
-# simulator.
+# simulator, XUQI_DEMO_PORTS the first of the ports and how many (20000 12000).
 
 WORKSTATIONS='ws-1 ws-2 ws-3'
 
