@@ -341,7 +341,8 @@ static bool open_outside(struct daemon *self, struct fault *fault)
 		&(struct gateway_options){ .url = settings->gateway_url,
 			.ca_file = settings->gateway_ca_file,
 			.key_id = settings->gateway_key_id,
-			.secret_file = settings->gateway_secret_file },
+			.secret_file = settings->gateway_secret_file,
+			.timeout_ms = (unsigned)settings->gateway_timeout_ms },
 		fault);
 
 	return gateway != NULL && connectors_add(&self->app.connectors, gateway) &&

@@ -42,6 +42,7 @@ static const struct setting table[] = {
 	TEXT_OF("gateway.ca_file", gateway_ca_file, "", "PEM certificates that may sign the gateway's; empty: the system's."),
 	TEXT_OF("gateway.key_id", gateway_key_id, "", "Name of the key that signs requests."),
 	SECRET_OF("gateway.secret_file", gateway_secret_file, "File with that key, readable by its owner only."),
+	NUMBER_OF("gateway.timeout_ms", gateway_timeout_ms, "30000", 1000, 30000, "Longest call of the gateway, milliseconds; then what became of the effect is asked for."),
 	SECRET_OF("gateway.webhook_secret_file", gateway_webhook_secret_file, "File with the secret (whsec_…) of the gateway's notices to /v1/hooks/gateway; empty: none are taken, polling suffices."),
 	TEXT_OF("payee.name", payee_name, "广东省电子商务认证有限公司", "Pinned payee (收款方, guide chapter 3): another one stops every payment."),
 	TEXT_OF("payee.account", payee_account, "", "Pinned account of the payee."),

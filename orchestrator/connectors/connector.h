@@ -153,6 +153,7 @@ struct gateway_options {
 	const char *ca_file; /* trust for the gateway's TLS certificate */
 	const char *key_id;
 	const char *secret_file; /* the HMAC key, readable by its owner only */
+	unsigned timeout_ms;     /* of one call; then its outcome is UNSURE.  0: the client's */
 };
 
 extern const struct connector_traits gateway_traits;

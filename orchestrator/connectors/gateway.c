@@ -20,6 +20,7 @@ struct gateway {
 	struct connector connector;
 	struct outbound *outbound;
 	char *url, *ca_file, *key_id;
+	unsigned timeout_ms;
 	struct secret secret;
 };
 
@@ -136,6 +137,7 @@ static enum flow_next gateway_begin(
 			.body = has_body ? body : NULL,
 			.body_len = strlen(body),
 			.answer_max = ANSWER_MAX,
+			.timeout_ms = self->timeout_ms,
 			.ca_file = self->ca_file[0] != '\0' ? self->ca_file : NULL });
 }
 
@@ -252,6 +254,7 @@ struct connector *gateway_new(
 	self->url = text_dup(options->url);
 	self->ca_file = text_dup(options->ca_file);
 	self->key_id = text_dup(options->key_id);
+	self->timeout_ms = options->timeout_ms;
 	if (!secret_read_file(&self->secret, options->secret_file, fault)) {
 		(void)fault_prefix(fault, "gateway.secret_file");
 		gateway_free(&self->connector);

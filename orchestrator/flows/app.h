@@ -34,6 +34,7 @@ struct settings {
 	int64_t agents_port, agents_poll_seconds, agents_report_seconds;
 	char *gateway_url, *gateway_ca_file, *gateway_key_id, *gateway_secret_file;
 	char *gateway_webhook_secret_file;
+	int64_t gateway_timeout_ms;
 	char *payee_name, *payee_account, *payee_bank;
 	char *calendar_dir, *calendar_override;
 	int64_t notify_period_minutes, robot_per_minute;

@@ -138,6 +138,13 @@ bool outbound_set_transport(const struct call *call, const char *url, const char
 		CURLE_OK;
 }
 
+/* A call with a limit of its own. */
+static bool set_timeout(const struct call *call, unsigned timeout_ms)
+{
+	return timeout_ms == 0 ||
+		curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
+}
+
 /* Trust comes from ca_file alone where one is given: the system's directory is taken away then. */
 bool outbound_set_trust(const struct call *call, const char *ca_file)
 {
@@ -231,7 +238,8 @@ enum flow_next outbound_begin(
 		call->answer.max = request->answer_max;
 	bool ready = call->easy != NULL &&
 		outbound_set_transport(call, request->url, protocols_for(outbound, request->url)) &&
-		set_tls(call, request) && set_method(call, request) && set_headers(call, request) &&
+		set_timeout(call, request->timeout_ms) && set_tls(call, request) &&
+		set_method(call, request) && set_headers(call, request) &&
 		outbound_set_callbacks(call);
 	return outbound_call_begin(call, ready, request->url);
 }

@@ -20,6 +20,7 @@ struct outbound_request {
 	const void *body;           /* copied; may be NULL */
 	size_t body_len;
 	size_t answer_max;     /* bytes; 0: 1 MiB */
+	unsigned timeout_ms;   /* of this call; 0: what the client was made with */
 	const char *ca_file;   /* trust, NULL: the system's */
 	const char *cert_file; /* client certificate and key, or NULL */
 	const char *key_file;

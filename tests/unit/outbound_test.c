@@ -162,6 +162,22 @@ static void an_answer_that_does_not_come_in_time_leaves_it_unsure(void **state)
 	request_reply(world->held, 200, "text/plain", "late", 4);
 }
 
+static void a_call_may_have_a_limit_of_its_own(void **state)
+{
+	struct world *world = *state;
+	use_inbound(world, NULL);
+	use_outbound(world, 20000, true);
+	OWNED char *to = url(world, "http", "/held");
+	struct call_story story = { .request = { .method = "GET", .url = to, .timeout_ms = 300 } };
+	int64_t before = clock_monotonic_ms();
+
+	run_call(world, &story);
+
+	assert_int_equal(story.fault.kind, FAULT_UNSURE);
+	assert_true(clock_monotonic_ms() - before < 10000);
+	request_reply(world->held, 200, "text/plain", "late", 4);
+}
+
 static void a_handshake_that_does_not_come_in_time_surely_sent_nothing(void **state)
 {
 	struct world *world = *state;
@@ -264,6 +280,7 @@ int main(void)
 		IN_WORLD(plain_http_is_for_loopback_and_only_where_allowed),
 		IN_WORLD(a_call_to_nobody_surely_never_left),
 		IN_WORLD(an_answer_that_does_not_come_in_time_leaves_it_unsure),
+		IN_WORLD(a_call_may_have_a_limit_of_its_own),
 		IN_WORLD(a_handshake_that_does_not_come_in_time_surely_sent_nothing),
 		IN_WORLD(an_effect_is_not_sent_twice_when_its_connection_dies),
 		IN_WORLD(calls_under_way_when_we_stop_are_unsure),
