@@ -23,6 +23,18 @@ void *zalloc(size_t count, size_t size)
 	return block;
 }
 
+void *grow(void *block, size_t *room, size_t used, size_t size)
+{
+	if (used < *room)
+		return block;
+	size_t wanted = *room == 0 ? 64 : *room * 2;
+	void *grown = reallocarray(block, wanted, size);
+	if (grown == NULL)
+		out_of_memory();
+	*room = wanted;
+	return grown;
+}
+
 char *text_dup(const char *string)
 {
 	if (string == NULL)
@@ -31,15 +43,28 @@ char *text_dup(const char *string)
 	return memcpy(zalloc(size, 1), string, size);
 }
 
-char *text_dupf(const char *format, ...)
+/* The printed string on the heap; *LEN is its length. */
+static char *print(size_t *len, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
+static char *print(size_t *len, const char *format, va_list args)
 {
 	char *string = NULL;
-	va_list args;
-	va_start(args, format);
-	int len = vasprintf(&string, format, args);
-	va_end(args);
-	if (len < 0 || string == NULL)
+	int printed = vasprintf(&string, format, args);
+
+	if (printed < 0 || string == NULL)
 		out_of_memory();
+	*len = (size_t)printed;
+	return string;
+}
+
+char *text_dupf(const char *format, ...)
+{
+	size_t len = 0;
+	va_list args;
+
+	va_start(args, format);
+	char *string = print(&len, format, args);
+	va_end(args);
 	return string;
 }
 
@@ -111,14 +136,13 @@ void text_add(struct text *text, const char *string)
 
 void text_addf(struct text *text, const char *format, ...)
 {
-	char *string = NULL;
+	size_t len = 0;
 	va_list args;
+
 	va_start(args, format);
-	int len = vasprintf(&string, format, args);
+	char *string = print(&len, format, args);
 	va_end(args);
-	if (len < 0 || string == NULL)
-		out_of_memory();
-	text_add_bytes(text, string, (size_t)len);
+	text_add_bytes(text, string, len);
 	free(string);
 }
 

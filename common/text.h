@@ -36,6 +36,9 @@ char *text_dup(const char *string);
 char *text_dupf(const char *format, ...) PRINTF_LIKE(1, 2);
 /* calloc that aborts when memory is out. */
 void *zalloc(size_t count, size_t size);
+/* BLOCK, an array of *ROOM items of SIZE bytes, with room for one more than USED: as it is, or moved to twice the
+ * room, which *ROOM then tells.  Aborts when memory is out. */
+void *grow(void *block, size_t *room, size_t used, size_t size);
 
 bool text_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool text_starts(const char *string, const char *prefix);

@@ -84,15 +84,7 @@ void grid_add(struct grid *grid, const char *text)
 
 	text_init(&clean, GRID_CELL_MAX);
 	grid_clean(&clean, *text == '\0' ? "-" : text);
-	if (grid->count == grid->room) {
-		size_t room = grid->room == 0 ? 64 : grid->room * 2;
-		char **grown = reallocarray(grid->cells, room, sizeof(*grown));
-
-		if (grown == NULL)
-			abort();
-		grid->cells = grown;
-		grid->room = room;
-	}
+	grid->cells = grow(grid->cells, &grid->room, grid->count, sizeof(*grid->cells));
 	grid->cells[grid->count++] = text_take(&clean, NULL);
 }
 

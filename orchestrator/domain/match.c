@@ -24,18 +24,6 @@ int64_t match_sum(int64_t a, int64_t b)
 	return a < 0 ? INT64_MIN : INT64_MAX;
 }
 
-static void *grow(void *block, size_t *room, size_t used, size_t size)
-{
-	if (used < *room)
-		return block;
-	size_t wanted = *room == 0 ? 64 : *room * 2;
-	void *grown = reallocarray(block, wanted, size);
-	if (grown == NULL)
-		abort();
-	*room = wanted;
-	return grown;
-}
-
 struct match_link *match_add_link(
 	struct match_work *work, uint32_t line, uint32_t order, enum match_rule rule)
 {

@@ -33,18 +33,6 @@ char *csv_cell(const struct csv_table *table, size_t row, size_t column)
 	return column < at->count ? table->cells[at->first + column] : last + strlen(last);
 }
 
-static void *grow(void *block, size_t *room, size_t used, size_t size)
-{
-	if (used < *room)
-		return block;
-	size_t wanted = *room == 0 ? 64 : *room * 2;
-	void *grown = reallocarray(block, wanted, size);
-	if (grown == NULL)
-		abort();
-	*room = wanted;
-	return grown;
-}
-
 static bool fail(const struct csv_reader *reader, size_t at, const char *what)
 {
 	return fault_set(reader->fault, FAULT_INPUT, "row %zu (byte %zu of the text): %s",
