@@ -26,6 +26,7 @@ struct process *process_new(
 	process->number = number;
 	process->settings = settings;
 	process->sole = sole;
+	outside->store->gives_tickets = true;
 	process_register(process);
 	return process;
 }

@@ -99,6 +99,8 @@ struct process {
 /* Of the loop's stand-in: the limits of flow kinds are per process, though the kinds are static. */
 void process_register(struct process *process);
 void process_forget(struct process *process);
+/* What all processes share; NULL while there is none. */
+struct store *process_store(void);
 /* The process whose intents BATCH writes, or NULL. */
 struct process *process_with_intend(const struct batch *batch);
 /* Bring FN(CONTEXT) to PROCESS at AT, if it still lives its present life; else DROP(CONTEXT). */

@@ -136,6 +136,11 @@ void process_forget(struct process *process)
 	}
 }
 
+struct store *process_store(void)
+{
+	return processes[0] != NULL ? processes[0]->outside->store : NULL;
+}
+
 struct process *process_with_intend(const struct batch *batch)
 {
 	for (size_t i = 0; i < PROCESSES_MAX; i++)

@@ -92,6 +92,15 @@ struct store *store_new(void)
 #define SIZE_OF(name) store->name.size = sizeof(struct row_##name);
 	STORE_TABLES(SIZE_OF)
 #undef SIZE_OF
+#define SHOWN_IN(name) store->name.shown = offsetof(struct row_##name, shown);
+	SHOWN_IN(entity)
+	SHOWN_IN(person)
+	SHOWN_IN(set)
+	SHOWN_IN(certificate)
+	SHOWN_IN(campaign)
+	SHOWN_IN(task)
+#undef SHOWN_IN
+	store->tickets = json_array();
 	store->installation = "twin";
 	return store;
 }
@@ -110,6 +119,7 @@ void store_free(struct store *store)
 #define FREE_ROWS(name) free((void *)store->name.rows);
 	STORE_TABLES(FREE_ROWS)
 #undef FREE_ROWS
+	json_decref(store->tickets);
 	json_decref(store->inside->kept);
 	free(store->inside->undo);
 	free(store->inside->told);
@@ -192,6 +202,8 @@ void *store_touch(struct store *store, const struct table *table, void *row)
 
 	memcpy(copy, row, table->size);
 	*note_undo(store) = (struct undo){ .row = row, .copy = copy, .size = table->size };
+	if (table->shown != 0)
+		memset((char *)row + table->shown, 0, sizeof(const json_t *));
 	return row;
 }
 

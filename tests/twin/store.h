@@ -19,13 +19,16 @@
 
 /* ---- rows (every one begins with its id; texts and JSON live as long as the store) ---- */
 
+/* shown: the part of a renewal's document that the row alone gives, until store_touch (store_ticket.c). */
 struct row_entity { /* legal_entities with its one payer account */
 	int64_t id;
+	const json_t *shown;
 	const char *name, *uscc, *tax_id, *invoice_title, *payer_account, *payer_name, *payer_bank;
 };
 
 struct row_person {
 	int64_t id;
+	const json_t *shown;
 	const char *login, *name, *mobile, *email, *role;
 };
 
@@ -46,19 +49,20 @@ struct row_set {
 	int64_t id;
 	const char *holder, *uscc, *service, *media_no;
 	int64_t not_after, unit, entity, handler, token;
+	const json_t *shown;
 };
 
 struct row_certificate {
 	int64_t id, set;
 	const char *issuer_sha256, *serial, *sha256, *role, *spki_sha256, *subject_sha256, *der_b64;
 	int64_t not_after;
-	const json_t *facts; /* all of it as the stages see it; made when first asked for */
+	const json_t *shown;
 };
 
 struct row_campaign {
 	int64_t id;
 	const char *name, *status, *digest;
-	const json_t *policy, *plan;
+	const json_t *policy, *plan, *shown;
 	int64_t created_by, start_at;
 };
 
@@ -87,7 +91,8 @@ struct row_task {
 	const char *secret, *state;
 	const json_t *answer;
 	int64_t opened_at, due_at, closed_at, closed_by;
-	const json_t *files;    /* of task_files: n, name, media_type, content_b64 */
+	const json_t *files; /* of task_files: n, name, media_type, content_b64 */
+	const json_t *shown;
 	struct row_task *older; /* of the same renewal */
 };
 
@@ -188,6 +193,7 @@ struct row_hold {
 struct table {
 	void **rows;
 	size_t count, room, size; /* size: of a row */
+	size_t shown;             /* where a row keeps its part of a document; 0: nowhere */
 	int64_t last_id;          /* what the identity column gave last */
 };
 
@@ -224,6 +230,8 @@ struct store {
 	int64_t lease_epoch;
 	uint64_t version; /* one more with every statement that may have written */
 	struct store_watch watch;
+	bool gives_tickets; /* renewals_load answers with tickets, which store_redeem takes */
+	json_t *tickets;
 	struct store_inside *inside;
 };
 
@@ -241,6 +249,8 @@ const char *store_statement_name(const char *statement);
 /* May STATEMENT be repeated or lost without a difference (it only reads)? */
 bool store_statement_reads(const char *statement);
 
+/* The document (own reference) that travels as the ticket TEXT of LEN bytes; NULL if that is none. */
+json_t *store_redeem(struct store *store, const char *text, size_t len);
 /* Set what STATE is, and what follows from it. */
 void store_set_state(struct row_renewal *renewal, const char *state);
 /* When the first renewal that nobody holds is due, or the first lease runs out; FOREVER if there is none. */

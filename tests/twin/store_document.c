@@ -21,17 +21,14 @@ static json_t *number(int64_t value)
 	return value != 0 ? json_integer(value) : json_null();
 }
 
-/* What a row holds, shared: rows never change the JSON that they point to, and the document is only written. */
-static json_t *shared(const json_t *value)
-{
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): counted, never changed */
-	return value != NULL ? json_incref((json_t *)(uintptr_t)value) : json_null();
-}
+/* ---- what one row says (store_part) ---- */
 
-static json_t *set_of(const struct row_set *set)
+static json_t *set_part(const struct store *store, const void *row)
 {
+	const struct row_set *set = row;
 	json_t *doc = json_object();
 
+	(void)store;
 	json_object_set_new(doc, "id", id_text(set->id));
 	json_object_set_new(doc, "holder", text(set->holder));
 	json_object_set_new(doc, "service", text(set->service));
@@ -43,10 +40,22 @@ static json_t *set_of(const struct row_set *set)
 	return doc;
 }
 
-static json_t *facts_of(const struct row_certificate *certificate)
+/* It expires while nobody writes it. */
+static json_t *set_of(const struct store *store, struct row_set *set)
 {
+	if (set->shown != NULL &&
+		json_is_true(json_object_get(set->shown, "expired")) !=
+			(set->not_after <= store_now()))
+		set->shown = NULL;
+	return store_part(store, &set->shown, set_part, set);
+}
+
+static json_t *certificate_part(const struct store *store, const void *row)
+{
+	const struct row_certificate *certificate = row;
 	json_t *doc = json_object();
 
+	(void)store;
 	json_object_set_new(doc, "id", id_text(certificate->id));
 	json_object_set_new(doc, "serial", text(certificate->serial));
 	json_object_set_new(doc, "issuer_sha256", text(certificate->issuer_sha256));
@@ -61,11 +70,7 @@ static json_t *facts_of(const struct row_certificate *certificate)
 
 json_t *store_certificate_facts(const struct store *store, struct row_certificate *certificate)
 {
-	if (certificate->facts == NULL)
-		certificate->facts =
-			/* NOLINTNEXTLINE(performance-no-int-to-ptr): the store owns what it remembers */
-			store_json((struct store *)(uintptr_t)store, facts_of(certificate));
-	return shared(certificate->facts);
+	return store_part(store, &certificate->shown, certificate_part, certificate);
 }
 
 /* The signing certificate first. */
@@ -108,22 +113,36 @@ static json_t *token_of(const struct store *store, const struct row_token *token
 	return doc;
 }
 
-static json_t *handler_of(const struct row_person *person)
+static json_t *person_part(const struct store *store, const void *row)
 {
-	if (person == NULL)
-		return json_null();
+	const struct row_person *person = row;
+
+	(void)store;
 	return json_pack("{s:o, s:s?, s:s?, s:o, s:o}", "id", id_text(person->id), "login",
 		person->login, "name", person->name, "mobile",
 		json_sprintf("%s@people.mobile/%s", person->mobile, person->login), "email",
 		json_sprintf("%s@people.email/%s", person->email, person->login));
 }
 
-static json_t *entity_of(const struct row_entity *entity)
+static json_t *handler_of(const struct store *store, struct row_person *person)
 {
-	if (entity == NULL)
-		return json_null();
+	return person != NULL ? store_part(store, &person->shown, person_part, person)
+			      : json_null();
+}
+
+static json_t *entity_part(const struct store *store, const void *row)
+{
+	const struct row_entity *entity = row;
+
+	(void)store;
 	return json_pack("{s:s?, s:s?, s:s?, s:s?}", "name", entity->name, "uscc", entity->uscc,
 		"tax_id", entity->tax_id, "invoice_title", entity->invoice_title);
+}
+
+static json_t *entity_of(const struct store *store, struct row_entity *entity)
+{
+	return entity != NULL ? store_part(store, &entity->shown, entity_part, entity)
+			      : json_null();
 }
 
 static json_t *payer_of(const struct row_entity *entity, const json_t *policy)
@@ -137,29 +156,36 @@ static json_t *payer_of(const struct row_entity *entity, const json_t *policy)
 		"{s:s, s:s?}", "account", entity->payer_account, "name", entity->payer_name);
 }
 
-static json_t *campaign_of(const struct row_campaign *campaign)
+static json_t *campaign_part(const struct store *store, const void *row)
 {
+	const struct row_campaign *campaign = row;
+
+	(void)store;
 	return json_pack("{s:o, s:s, s:o, s:o}", "id", id_text(campaign->id), "digest",
-		campaign->digest, "policy", shared(campaign->policy), "agreement_sha256",
+		campaign->digest, "policy", store_shared(campaign->policy), "agreement_sha256",
 		text(json_peek_text(campaign->plan, "agreement_sha256")));
 }
 
-static json_t *task_of(const struct row_task *task)
+static json_t *task_part(const struct store *store, const void *row)
 {
+	const struct row_task *task = row;
+
+	(void)store;
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "id", id_text(task->id), "state",
-		task->state, "answer", shared(task->answer), "closed_at",
+		task->state, "answer", store_shared(task->answer), "closed_at",
 		json_instant(task->closed_at), "closed_by", number(task->closed_by), "values",
-		shared(task->values));
+		store_shared(task->values));
 }
 
 /* The newest of each kind. */
-static json_t *tasks_of(const struct row_renewal *renewal)
+static json_t *tasks_of(const struct store *store, const struct row_renewal *renewal)
 {
 	json_t *doc = json_object();
 
-	for (const struct row_task *task = renewal->tasks; task != NULL; task = task->older)
+	for (struct row_task *task = renewal->tasks; task != NULL; task = task->older)
 		if (json_object_get(doc, task->kind) == NULL)
-			json_object_set_new(doc, task->kind, task_of(task));
+			json_object_set_new(
+				doc, task->kind, store_part(store, &task->shown, task_part, task));
 	return doc;
 }
 
@@ -297,9 +323,9 @@ static json_t *install_of(const struct store *store, const struct row_renewal *r
 		return json_null();
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:b, s:b, s:b}", "id", id_text(install->id),
 		"state", install->state, "outcome", text(install->outcome), "result",
-		shared(install->result), "permit_age_s", permit_age(store, install), "answered",
-		is_answered(renewal, install), "first", is_first(store, install), "neighbour_busy",
-		neighbour_is_busy(store, install));
+		store_shared(install->result), "permit_age_s", permit_age(store, install),
+		"answered", is_answered(renewal, install), "first", is_first(store, install),
+		"neighbour_busy", neighbour_is_busy(store, install));
 }
 
 static json_t *installed_of(const struct store *store, int64_t renewal)
@@ -308,7 +334,7 @@ static json_t *installed_of(const struct store *store, int64_t renewal)
 		const struct row_install *install = store_row(store->install, install, i);
 
 		if (install->renewal == renewal && text_equal(install->outcome, "installed"))
-			return shared(install->result);
+			return store_shared(install->result);
 	}
 	return json_null();
 }
@@ -341,39 +367,38 @@ static void put_renewal(json_t *doc, const struct row_renewal *renewal)
 	json_object_set_new(doc, "term_years", json_integer(renewal->term_years));
 	json_object_set_new(doc, "approved_fen", json_integer(renewal->approved_fen));
 	json_object_set_new(doc, "quoted_fen", number(renewal->quoted_fen));
-	json_object_set_new(doc, "facts", shared(renewal->facts));
+	json_object_set_new(doc, "facts", store_shared(renewal->facts));
 	json_object_set_new(doc, "touch_approved", json_boolean(renewal->touch_approval != 0));
 	json_object_set_new(doc, "ca_name", text(renewal->ca));
 }
 
 json_t *store_document(const struct store *store, const struct row_renewal *renewal)
 {
-	const struct row_set *set = store_get(&store->set, renewal->set);
-	const struct row_entity *entity = store_find(&store->entity, set->entity);
-	const struct row_campaign *campaign = store_get(&store->campaign, renewal->campaign);
+	struct row_set *set = store_get(&store->set, renewal->set);
+	struct row_entity *entity = store_find(&store->entity, set->entity);
+	struct row_campaign *campaign = store_get(&store->campaign, renewal->campaign);
 	int64_t handler = renewal->handler != 0 ? renewal->handler : set->handler;
-	json_t *turns, *doc = json_object();
+	json_t *doc = json_object();
 
 	put_renewal(doc, renewal);
 	json_object_set_new(doc, "install_id", text(store->installation));
-	json_object_set_new(doc, "set", set_of(set));
+	json_object_set_new(doc, "set", set_of(store, set));
 	json_object_set_new(doc, "certificates", certificates_of(store, set->id));
 	json_object_set_new(doc, "token", token_of(store, store_find(&store->token, set->token)));
-	json_object_set_new(doc, "handler", handler_of(store_find(&store->person, handler)));
-	json_object_set_new(doc, "entity", entity_of(entity));
+	json_object_set_new(doc, "handler", handler_of(store, store_find(&store->person, handler)));
+	json_object_set_new(doc, "entity", entity_of(store, entity));
 	json_object_set_new(doc, "payer", payer_of(entity, campaign->policy));
-	json_object_set_new(doc, "campaign", campaign_of(campaign));
-	json_object_set_new(doc, "tasks", tasks_of(renewal));
+	json_object_set_new(
+		doc, "campaign", store_part(store, &campaign->shown, campaign_part, campaign));
+	json_object_set_new(doc, "tasks", tasks_of(store, renewal));
 	json_object_set_new(doc, "effects", effects_of(renewal));
 	json_object_set_new(doc, "order", order_of(store, store_order_of(store, renewal->id)));
 	json_object_set_new(doc, "install", install_of(store, renewal));
 	json_object_set_new(doc, "installed", installed_of(store, renewal->id));
-	json_object_set_new(doc, "ca", shared(store->ca_meta));
+	json_object_set_new(doc, "ca", store_shared(store->ca_meta));
 	json_object_set_new(doc, "pace", pace_of(store));
 	json_object_set_new(
 		doc, "pin_barred", json_boolean(store_pin_is_barred(store, set->token)));
-	turns = store_turns_document(store, renewal);
-	(void)json_object_update(doc, turns);
-	json_decref(turns);
+	store_turns_document(store, renewal, doc);
 	return doc;
 }

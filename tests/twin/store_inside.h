@@ -75,6 +75,15 @@ void store_tasks_close(struct store *store, struct row_renewal *renewal, const c
 struct row_task *store_task_add(struct store *store, const char *kind, const char *role);
 bool store_pin_is_barred(const struct store *store, int64_t token);
 json_t *store_document(const struct store *store, const struct row_renewal *renewal);
+/* ---- store_ticket.c ---- */
+/* The text that travels in the place of DOCUMENT (taken). */
+char *store_ticket(struct store *store, json_t *document);
+typedef json_t *store_part_fn(const struct store *store, const void *row);
+/* What MAKE says of ROW, from *KEPT if that is there. */
+json_t *store_part(
+	const struct store *store, const json_t **kept, store_part_fn *make, const void *row);
+/* What a row holds, shared: nobody changes the JSON that rows and documents point to. */
+json_t *store_shared(const json_t *value);
 
 /* Of each item of a set statement ($1), at its place from 1: rows n, failed, why, then COLUMNS of its own.  What an item
  * that fails has written is rolled back; the others go through. */
@@ -83,7 +92,8 @@ bool store_each(struct store *store, struct ask *ask, int columns, item_fn *run)
 /* What comes of a conclusion's turns (conclude_turns). */
 bool store_turns(
 	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault);
-json_t *store_turns_document(const struct store *store, const struct row_renewal *renewal);
+void store_turns_document(
+	const struct store *store, const struct row_renewal *renewal, json_t *doc);
 json_t *store_certificate_facts(const struct store *store, struct row_certificate *certificate);
 bool store_is_paid(const struct store *store, int64_t renewal);
 void store_line_concerns(struct store *store, const struct row_line *line);

@@ -382,9 +382,11 @@ static json_t *leftover(const struct store *store, const struct row_renewal *ren
 {
 	for (size_t i = store->renewal.count; i-- > 0;) {
 		const struct row_renewal *other = store_row(store->renewal, renewal, i);
-		const char *left = json_peek_text(other->facts, "leftover");
+		const char *left = NULL;
 
-		if (other->set == renewal->set && other->id < renewal->id && left != NULL)
+		if (other->set == renewal->set && other->id < renewal->id)
+			left = json_peek_text(other->facts, "leftover");
+		if (left != NULL)
 			return json_string(left);
 	}
 	return json_null();
@@ -475,11 +477,10 @@ static json_t *refund_lines(const struct store *store, const struct row_order *o
 	return list;
 }
 
-json_t *store_turns_document(const struct store *store, const struct row_renewal *renewal)
+void store_turns_document(const struct store *store, const struct row_renewal *renewal, json_t *doc)
 {
 	const struct row_order *order = store_order_of(store, renewal->id);
 	const struct row_line *back = returned_line(store, order);
-	json_t *doc = json_object();
 
 	json_object_set_new(doc, "since", json_instant(renewal->changed_at));
 	json_object_set_new(doc, "now", json_instant(store_now()));
@@ -499,7 +500,6 @@ json_t *store_turns_document(const struct store *store, const struct row_renewal
 	json_object_set_new(doc, "returned", back != NULL ? line_facts(back) : json_null());
 	json_object_set_new(doc, "refund_lines",
 		text_equal(renewal->state, "refunding") ? refund_lines(store, order) : json_null());
-	return doc;
 }
 
 /* ---- money seen in a statement ---- */

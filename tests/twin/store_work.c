@@ -312,11 +312,14 @@ static bool load_one(struct store *store, struct ask *ask, const json_t *item, i
 		store_find(&store->renewal, json_peek_number(item, "id", 0));
 
 	if (renewal != NULL && renewal->epoch == json_peek_number(item, "epoch", 0)) {
-		JSON *document = store_document(store, renewal);
-		OWNED char *text = json_write(document);
+		json_t *document = store_document(store, renewal);
+		OWNED char *text =
+			store->gives_tickets ? store_ticket(store, document) : json_write(document);
 
 		ask_put_number(ask, row, 0, ask->place);
 		ask_put(ask, row, 3, text);
+		if (!store->gives_tickets)
+			json_decref(document);
 	}
 	return true;
 }
