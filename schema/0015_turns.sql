@@ -161,7 +161,7 @@ begin
   end if;
   if p_doc ? 'leave' then -- nobody need do anything for it any more; what its money asks of finance is opened besides
     perform tasks_close(p_id, array(select kind from tasks where renewal_id = p_id and state = 'open'
-      and kind not in ('paid_twice', 'debt', 'refund', 'credit')), 'cancelled');
+      and kind not in ('paid_twice', 'debt', 'refund', 'credit', 'new_certificate')), 'cancelled');
   end if;
   if p_doc ? 'drop_install' then
     update install_orders set state = 'closed' where renewal_id = p_id and state <> 'closed';

@@ -186,6 +186,8 @@ static enum stage_next drafting_decide(struct stage_run *run)
 		json_pack("{s:I, s:I}", "years", (json_int_t)stage_number(run, "facts.term", 1),
 			"price_fen", (json_int_t)stage_number(run, "quoted_fen", 0)));
 }
+	if (prepaid_differs(run))
+		return prepaid_decide(run);
 
 static int64_t price_of(const json_t *terms, int64_t years)
 {
@@ -222,17 +224,6 @@ static enum stage_next take_term(struct stage_run *run, int64_t years, int64_t p
 	return stage_wait(run, NULL, 0);
 }
 
-/* The fee was sent before the CA named another one: it fits no other amount, so a person decides. */
-static enum stage_next prepaid_differs(struct stage_run *run, int64_t price)
-{
-	outcome_set(&run->outcome, OUTCOME_REFUSED, "PREPAID_DIFFERS",
-		"¥%lld.%02lld were sent, the CA now asks ¥%lld.%02lld for the term: agree with the CA, or withdraw (xuqi renewal withdraw %s)",
-		(long long)stage_number(run, "order.amount_fen", 0) / 100,
-		(long long)stage_number(run, "order.amount_fen", 0) % 100, (long long)price / 100,
-		(long long)price % 100, run->id);
-	return stage_refused(run);
-}
-
 /* The approved term, else the policy's next one within the approved amount. */
 static enum stage_next choose_term(struct stage_run *run)
 {
@@ -246,7 +237,7 @@ static enum stage_next choose_term(struct stage_run *run)
 	if (order_is_paid(run))
 		return price == stage_number(run, "order.amount_fen", -1)
 			? take_term(run, years, price)
-			: prepaid_differs(run, price);
+			: prepaid_ask(run, price, NULL);
 	json_array_foreach(wishes, i, wish)
 	{
 		if (price > 0 && price <= approved)

@@ -42,20 +42,8 @@ static enum stage_next arrived(struct stage_run *run, const char *line, const ch
 /* 余额 with the CA: somebody of finance owns it until it pays another application or is refunded. */
 static enum stage_next credited(struct stage_run *run, const char *why)
 {
-	OWNED char *text = text_dupf(
-		"The CA keeps ¥%lld.%02lld of order %s for another application of this certificate. The next campaign that renews it "
-		"uses them and pays nothing. Or have them refunded, then finish this task with settled=HOW.",
-		(long long)stage_number(run, "order.amount_fen", 0) / 100,
-		(long long)stage_number(run, "order.amount_fen", 0) % 100,
-		stage_text(run, "order.reference"));
-
-	stage_put(run, "credit", json_pack("{s:s}", "reason", why));
+	credit_keep(run, why);
 	stage_close_task(run, "refund");
-	stage_task(run,
-		json_pack("{s:s, s:s, s:[s], s:{s:s?, s:I}}", "kind", "credit", "instruction", text,
-			"needs", "settled", "values", "reference",
-			stage_text(run, "order.reference"), "amount_fen",
-			(json_int_t)stage_number(run, "order.amount_fen", 0)));
 	return stage_move(run, ON_CREDITED, "the CA keeps the fee: %s", why);
 }
 

@@ -4,8 +4,6 @@
 #include "common/text.h"
 #include "orchestrator/flows/turns.h"
 
-enum { TOMORROW_SECONDS = 86400 };
-
 static bool has_edge(const struct stage_run *run, enum renewal_event event)
 {
 	return renewal_edge_find(run->turn.state, event, run->connector->traits->capabilities) !=
@@ -158,7 +156,7 @@ static enum stage_next returned_decide(struct stage_run *run)
 	return reopen(run);
 }
 
-/* ---- the certificate was replaced by a newer one, or is refused for its own sake ---- */
+/* ---- the certificate was replaced by a newer one ---- */
 
 static bool is_replaced(const struct stage_run *run)
 {
@@ -189,40 +187,6 @@ static enum stage_next replaced_decide(struct stage_run *run)
 			stage_text(run, "newer.0.sha256"), "not_after",
 			stage_text(run, "newer.0.not_after")));
 	return stage_await(run, "certificate");
-}
-
-static const struct {
-	const char *code, *text;
-	bool asks;
-} refusals[] = {
-	{ "CERT_REVOKED", "The CA says that the certificate is revoked (已吊销)", true },
-	{ "CERT_ON_HOLD", "The CA says that the certificate is on hold (已冻结)", true },
-	{ "CERT_UNKNOWN", "The CA does not know the certificate", true },
-	{ "EXPIRED_TOO_LONG", "It expired too long ago to be renewed (请新办)", true },
-	{ "NOT_IN_WINDOW", "It is too early to renew (未到续期时间)", false },
-};
-
-bool certificate_refused(struct stage_run *run)
-{
-	for (size_t i = 0; i < COUNT_OF(refusals); i++) {
-		if (!text_equal(refusals[i].code, run->outcome.code))
-			continue;
-
-		OWNED char *text = text_dupf(
-			"%s. Nothing more is applied for or paid; the CA is asked again every day. If it stays so, withdraw: xuqi renewal "
-			"withdraw %s --reason … --commit.",
-			refusals[i].text, run->id);
-
-		if (refusals[i].asks)
-			stage_task(run,
-				json_pack("{s:s, s:s, s:[], s:{s:s}}", "kind", "certificate",
-					"instruction", text, "needs", "values", "code",
-					run->outcome.code));
-		(void)stage_wait(
-			run, refusals[i].asks ? "certificate" : "not_in_window", TOMORROW_SECONDS);
-		return true;
-	}
-	return false;
 }
 
 /* ---- which of them stands in ---- */

@@ -74,9 +74,23 @@ bool certificate_follows(const char *old_der_b64, const char *new_der_b64, struc
 /* The stage to take instead of USUAL: a withdrawal asked for, a certificate that was replaced meanwhile, a transfer
  * that came back; else USUAL. */
 const struct stage *stage_turn(struct stage_run *run, const struct stage *usual);
-/* The CA refuses for the certificate's own sake (revoked, on hold, too early, too late): the renewal stays, says why,
- * and is looked at again tomorrow.  False for other codes. */
+
+/* ---- ending.c ---- */
+
+/* The CA refuses for the certificate's own sake.  Revoked or on hold: the renewal stays, says why, and is looked at
+ * again tomorrow; too early: on the CA's day; too late: it ends.  False for other codes. */
 bool certificate_refused(struct stage_run *run);
+/* Put a credit over the renewal's fee, and finance's task about it, into the conclusion. */
+void credit_keep(struct stage_run *run, const char *why);
+/* May the renewal end here as failed?  What was paid must be proven by a transfer, to be a credit then. */
+bool renewal_can_end(const struct stage_run *run);
+/* End it as failed, where renewal_can_end: by REFUSED before any money, by CREDITED after. */
+enum stage_next renewal_end(struct stage_run *run, const char *why);
+/* The fee was sent before, and the CA asks ASKED_FEN: finance decides (COMPLAINT may be NULL). */
+enum stage_next prepaid_ask(struct stage_run *run, int64_t asked_fen, const char *complaint);
+/* True from then on until the decision is carried out, which prepaid_decide does. */
+bool prepaid_differs(const struct stage_run *run);
+enum stage_next prepaid_decide(struct stage_run *run);
 
 /* ---- correcting.c ---- */
 

@@ -274,7 +274,8 @@ static bool never_paid(struct turn_step *step, const json_t *value)
 /* Nobody need do anything for it any more; what its money asks of finance stays. */
 static bool leave(struct turn_step *step, const json_t *value)
 {
-	static const char *const kept[] = { "paid_twice", "debt", "refund", "credit" };
+	static const char *const kept[] = { "paid_twice", "debt", "refund", "credit",
+		"new_certificate" };
 
 	(void)value;
 	for (struct row_task *task = step->renewal->tasks; task != NULL; task = task->older) {

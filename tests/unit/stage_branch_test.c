@@ -1,46 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The branches up to the payment: codes that run out, both orders of paying and applying, WeChat Pay, prices and
  * quotes that change, certificates that expire on the way. */
-#include "tests/unit/stages.h"
-
-static struct connector_traits traits;
-
-/* The CA wants its money first, and a person installs. */
-static void the_ca_is_paid_first(void)
-{
-	traits = gateway_traits;
-	traits.capabilities &= ~(CAPABILITY_BIT(CAN_APPLY_FIRST) | CAPABILITY_BIT(CAN_DELIVERS));
-	traits.capabilities |= CAPABILITY_BIT(CAN_PAY_FIRST) | CAPABILITY_BIT(CAN_PERSON_INSTALLS);
-	traits.ops[CONNECTOR_PAY].offered = false;
-	traits.ops[CONNECTOR_INSTALL_REPORT].offered = false;
-	traits.ops[CONNECTOR_RESEND].offered = false;
-	fake.connector.traits = &traits;
-}
-
-static void policy_says(const char *json)
-{
-	(void)sql("update campaigns set policy = policy || '%s'", json);
-}
-
-static const char *state_now(void)
-{
-	return sql("select state from renewals order by id limit 1");
-}
-
-static char *a_binding_renewal(void)
-{
-	char *renewal = a_drafting_renewal("{}");
-	(void)sql(
-		"alter table renewals disable trigger user; update renewals set state = 'binding', came_from = 'binding'; "
-		"alter table renewals enable trigger user");
-	return renewal;
-}
+#include "tests/unit/stages_off_road.h"
 
 /* ---- binding ---- */
-
-#define QR(id) \
-	"{\"id\":\"" id "\",\"state\":\"waiting_scan\",\"qr_text\":\"q-" id \
-	"\",\"expires_at\":\"2027-01-01T00:00:00Z\"}"
 
 static void codes_that_run_out_are_counted_and_looked_into(void **state)
 {
@@ -144,30 +107,6 @@ static void a_lost_binding_is_made_again(void **state)
 
 /* ---- money first ---- */
 
-static char *a_paid_first_renewal(void)
-{
-	the_ca_is_paid_first();
-	char *renewal = a_binding_renewal();
-	(void)sql("insert into bindings (set_id, ca, certificate_id) values (1, 'gateway', 'X')");
-	step_alone(renewal);
-	step_alone(renewal);
-	assert_string_equal(state_now(), "awaiting_payment");
-	return renewal;
-}
-
-static void link_the_transfer(void)
-{
-	(void)sql(
-		"insert into statements (sha256, file_name, content, encoding, account, proven, proof, imported_by) values ('s', 'f', '', 'utf-8', '6222', true, '[]', 6)");
-	(void)sql(
-		"insert into statement_lines (statement_id, line_key, row, byte_offset, raw, own_account, own_name, direction, amount_fen, amount_raw, paid_at, paid_at_raw, "
-		"paid_at_precision, party_name, party_account, party_bank, memo, bank_serial) values (1, 'l', 1, 0, '', '6222', 'Acme', 'out', 20000, '200.00', now(), '', "
-		"'second', 'CA Ltd', '8888', 'Bank', '', 'B7')");
-	(void)sql(
-		"insert into links (line_id, order_id, rule, verdict, text, explanation) values (1, 1, 'R1', 'auto', '', '{}')");
-	(void)sql("update payment_orders set status = 'linked'");
-}
-
 static void money_first_then_one_sitting(void **state)
 {
 	OWNED char *renewal = a_paid_first_renewal();
@@ -189,19 +128,6 @@ static void money_first_then_one_sitting(void **state)
 	assert_string_equal(state_now(), "verifying_payment");
 	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"verified\"}"));
 	assert_string_equal(state_now(), "paid");
-	assert_sql("1", "select count(*) from payment_orders");
-}
-
-static void a_prepaid_fee_that_does_not_fit_waits_for_a_person(void **state)
-{
-	OWNED char *renewal = a_paid_first_renewal();
-	(void)state;
-	link_the_transfer();
-	step_with(renewal, CALL(OPEN, "{\"id\":\"A1\",\"state\":\"draft\"}"));
-	(void)sql("update renewals set facts = facts || '{\"agreed\":true}'");
-	step_with(renewal, CALL(TERMS, "[{\"years\":1,\"price_fen\":25000}]"));
-	assert_waits("drafting", "refused");
-	assert_task("renewal", "operator", "PREPAID_DIFFERS");
 	assert_sql("1", "select count(*) from payment_orders");
 }
 
@@ -376,7 +302,6 @@ int main(void)
 		stage_test(what_could_be_two_certificates_is_none),
 		stage_test(a_lost_binding_is_made_again),
 		stage_test(money_first_then_one_sitting),
-		stage_test(a_prepaid_fee_that_does_not_fit_waits_for_a_person),
 		stage_test(a_remittance_refused_after_the_sitting_is_declared_again),
 		stage_test(a_code_is_shown_to_the_one_who_pays_and_found_by_polling),
 		stage_test(a_code_that_ran_out_is_closed_before_another_is_made),

@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The branches after the payment: refused remittances, corrections, silence, approvals taken back, installations
  * that a person made, missing invoices. */
-#include "tests/unit/stages.h"
+#include "tests/unit/stages_off_road.h"
 
 #include "orchestrator/domain/personal.h"
-
-static struct connector_traits traits;
-
-/* The CA wants its money first, and a person installs. */
-static void the_ca_is_paid_first(void)
-{
-	traits = gateway_traits;
-	traits.capabilities &= ~(CAPABILITY_BIT(CAN_APPLY_FIRST) | CAPABILITY_BIT(CAN_DELIVERS));
-	traits.capabilities |= CAPABILITY_BIT(CAN_PAY_FIRST) | CAPABILITY_BIT(CAN_PERSON_INSTALLS);
-	traits.ops[CONNECTOR_PAY].offered = false;
-	traits.ops[CONNECTOR_INSTALL_REPORT].offered = false;
-	traits.ops[CONNECTOR_RESEND].offered = false;
-	fake.connector.traits = &traits;
-}
-
-static void policy_says(const char *json)
-{
-	(void)sql("update campaigns set policy = policy || '%s'", json);
-}
 
 static void since_days(int days)
 {
 	(void)sql("update renewals set changed_at = changed_at - interval '%d days'", days);
-}
-
-static const char *state_now(void)
-{
-	return sql("select state from renewals order by id limit 1");
 }
 
 /* ---- refused remittances ---- */

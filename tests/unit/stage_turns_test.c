@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ways off the straight road: withdrawal before and after the payment, refunds and what may become of them,
  * credits that pay another application, transfers that came back, certificates that changed meanwhile, hints. */
-#include "tests/unit/stages.h"
+#include "tests/unit/stages_off_road.h"
 
 static void withdraw(const char *renewal)
 {
 	(void)sql("select renewal_withdraw(" P_OPERATOR
 		  ", '%s', '{\"reason\":\"sold\",\"commit\":true}')",
 		renewal);
-}
-
-static const char *state_now(void)
-{
-	return sql("select state from renewals order by id limit 1");
 }
 
 /* ---- withdrawal ---- */
@@ -348,17 +343,6 @@ static void a_revoked_certificate_stays_and_is_asked_about_every_day(void **stat
 	assert_string_equal(state_now(), "awaiting_payment");
 }
 
-static void too_early_waits_without_a_person(void **state)
-{
-	OWNED char *renewal = a_drafting_renewal("{}");
-	(void)state;
-	(void)sql(
-		"alter table renewals disable trigger user; update renewals set state = 'bound', came_from = 'bound'; alter table renewals enable trigger user");
-	step_with(renewal, SAYS(OPEN, REFUSED, "NOT_IN_WINDOW", NULL));
-	assert_waits("bound", "not_in_window");
-	assert_sql("0", "select count(*) from tasks");
-}
-
 /* ---- hints and notices ---- */
 
 static void a_hint_wakes_and_decides_nothing(void **state)
@@ -410,7 +394,6 @@ int main(void)
 		stage_test(money_that_left_twice_is_watched_by_finance),
 		stage_test(a_certificate_that_was_replaced_is_not_paid_for),
 		stage_test(a_revoked_certificate_stays_and_is_asked_about_every_day),
-		stage_test(too_early_waits_without_a_person),
 		stage_test(a_hint_wakes_and_decides_nothing),
 		stage_test(a_notice_wakes_once_and_an_older_one_never),
 	};
