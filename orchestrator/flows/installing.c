@@ -157,13 +157,24 @@ static enum stage_next read_report(struct stage_run *run, bool installing)
 		"what was read back is not what was written: quarantined");
 }
 
+/* The connector's card tells the person how, and what inventory shows instead where that is not right. */
+static enum stage_next queued_for_person(struct stage_run *run)
+{
+	bool seen = installation_is_seen(run);
+	struct fault fault;
+
+	if (seen && installation_is_right(run, &fault))
+		return installation_seen(run);
+	return stage_call(run, CONNECTOR_ISSUANCE, stage_text(run, "facts.application_id"),
+		json_pack("{s:s*}", "differs", seen ? fault.text : NULL));
+}
+
 static enum stage_next queued_decide(struct stage_run *run)
 {
+	if (stage_can(run, CAN_PERSON_INSTALLS))
+		return queued_for_person(run);
 	if (installation_is_seen(run))
 		return installation_seen(run);
-	if (stage_can(run, CAN_PERSON_INSTALLS)) /* the connector's card tells the person how */
-		return stage_call(
-			run, CONNECTOR_ISSUANCE, stage_text(run, "facts.application_id"), NULL);
 	if (order_is(run, "permitted"))
 		return stage_move(
 			run, ON_PERMIT_GIVEN, "the agent has a permit for one use of the PIN");
@@ -259,7 +270,8 @@ static json_t *seen_certificates(const struct stage_run *run)
 
 static enum stage_next installed_decide(struct stage_run *run)
 {
-	const json_t *result = stage_at(run, "installed");
+	const json_t *told = stage_at(run, "installed"); /* null where no agent installed it */
+	const json_t *result = json_is_object(told) ? told : NULL;
 	const char *started = json_peek_text(result, "started_at"),
 		   *finished = json_peek_text(result, "finished_at");
 	json_t *seen;

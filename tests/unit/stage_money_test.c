@@ -359,6 +359,19 @@ static void a_proven_installation_closes_its_order(void **state)
 	assert_sql("awaiting_invoice", "select state from renewals");
 }
 
+static void what_a_person_installed_is_reported_with_its_token(void **state)
+{
+	OWNED char *renewal = a_renewal_in("approved");
+	(void)state;
+	walk(renewal,
+		(const char *const[]){
+			"install_ordered", "install_queued", "install_seen", "installed", NULL });
+	step_with(renewal, CALL(INSTALL_REPORT, "{}"));
+	assert_non_null(strstr(fake.said[0].body, "\"token_serial\":\"t1\""));
+	assert_non_null(strstr(fake.said[0].body, "\"started_at\":\"20"));
+	assert_sql("awaiting_invoice", "select state from renewals");
+}
+
 /* ---- invoices ---- */
 
 #define INVOICE(number, total, buyer) \
@@ -453,6 +466,7 @@ int main(void)
 		stage_test(an_unknown_outcome_is_a_matter_for_a_person),
 		stage_test(a_failed_read_back_is_quarantined_until_a_person_says_so),
 		stage_test(a_proven_installation_closes_its_order),
+		stage_test(what_a_person_installed_is_reported_with_its_token),
 		stage_test(a_right_invoice_ends_the_renewal),
 		stage_test(a_wrong_invoice_is_disputed_and_fetched_again),
 		stage_test(an_invoice_counts_for_one_renewal_only),
