@@ -20,6 +20,9 @@ static const struct {
 	{ "approvals", "gate by at valid" },
 	{ "errors", "row column text" },
 	{ "differences", "row holder service column from to" },
+	{ "cards", "n task kind title holder service not_after held" },
+	{ "bindings", "renewal set state ca holder remedy" },
+	{ "fields", "field line order key verdict" },
 };
 
 /* What a thing is comes first, whatever order the server keeps its members in. */
@@ -53,7 +56,8 @@ static bool ends_with(const char *text, const char *ending)
 
 static bool is_instant(const char *key)
 {
-	return ends_with(key, "_at") || text_equal(key, "at") || ends_with(key, "not_after");
+	return ends_with(key, "_at") || text_equal(key, "at") || ends_with(key, "not_after") ||
+		text_equal(key, "since") || text_equal(key, "valid_from");
 }
 
 static void add_instant(struct text *out, const char *text)
@@ -85,6 +89,12 @@ static void add_number(struct text *out, const char *key, json_t *value)
 	}
 }
 
+/* `_fen` is told by the form of its value. */
+static size_t bare_len(const char *key)
+{
+	return strlen(key) - (ends_with(key, "_fen") ? strlen("_fen") : 0);
+}
+
 static void add_members(struct text *out, json_t *value)
 {
 	const char *key, *between = "";
@@ -92,7 +102,7 @@ static void add_members(struct text *out, json_t *value)
 
 	json_object_foreach(value, key, member)
 	{
-		text_addf(out, "%s%s=", between, key);
+		text_addf(out, "%s%.*s=", between, (int)bare_len(key), key);
 		show_value(out, key, member);
 		between = " ";
 	}
@@ -222,8 +232,7 @@ static bool is_block(json_t *value)
 static void label(struct text *out, const char *prefix, const char *key)
 {
 	text_clear(out);
-	text_addf(out, "%s%s%.*s", prefix, *prefix != '\0' ? " " : "",
-		(int)(strlen(key) - (ends_with(key, "_fen") ? strlen("_fen") : 0)), key);
+	text_addf(out, "%s%s%.*s", prefix, *prefix != '\0' ? " " : "", (int)bare_len(key), key);
 	for (char *c = out->data; *c != '\0'; c++)
 		if (*c == '_')
 			*c = ' ';
@@ -394,20 +403,23 @@ static void add_values(struct text *out, json_t *values)
 	add_asks(out, json_object_get(values, "asks"));
 }
 
+/* What to do stands before the values that it takes. */
 static void add_blocks(struct text *out, json_t *object, const char *columns, int depth)
 {
-	json_t *member;
+	json_t *member, *values = NULL;
 	const char *key;
 
 	json_object_foreach(object, key, member)
 	{
 		if (are_values(key, member))
-			add_values(out, member);
+			values = member;
 		else if (json_is_object(member) && depth < NESTING_MAX)
 			add_blocks(out, member, columns, depth + 1);
 		else if (is_block(member))
 			add_block(out, key, member, columns);
 	}
+	if (values != NULL)
+		add_values(out, values);
 }
 
 void show_object(struct text *out, json_t *object, const char *columns)

@@ -93,7 +93,8 @@ static void instants_are_local_and_only_those(void **state)
 {
 	JSON *object = json_of(
 		"{\"due_at\":\"2026-11-22T16:00:00Z\",\"not_after\":\"2026-11-22T15:59:59Z\","
-		"\"text\":\"2026-11-22T16:00:00Z\",\"sent_at\":\"soon\"}");
+		"\"text\":\"2026-11-22T16:00:00Z\",\"sent_at\":\"soon\","
+		"\"since\":\"2026-11-22T16:00:00.5Z\"}");
 	TEXT out;
 
 	(void)state;
@@ -105,7 +106,33 @@ static void instants_are_local_and_only_those(void **state)
 		"due at     2026-11-23 00:00:00\n"
 		"not after  2026-11-22 23:59:59\n"
 		"text       2026-11-22T16:00:00Z\n"
-		"sent at    soon\n");
+		"sent at    soon\n"
+		"since      2026-11-23 00:00:00\n");
+}
+
+static void members_in_a_cell_show_their_money_once(void **state)
+{
+	JSON *items = json_of("[{\"terms\":[{\"years\":1,\"price_fen\":20000}]}]");
+	TEXT out;
+
+	(void)state;
+	text_init(&out, SHOW_BYTES_MAX);
+	show_list(&out, items, "terms");
+	assert_string_equal(out.data, "TERMS\nyears=1 price=¥200.00\n");
+}
+
+static void what_to_do_stands_before_its_values(void **state)
+{
+	JSON *task =
+		json_of("{\"values\":{\"serial\":\"A1\"},\"instruction\":\"1. open\\n2. type\"}");
+	TEXT out;
+
+	(void)state;
+	text_init(&out, SHOW_BYTES_MAX);
+	show_object(&out, task, NULL);
+	assert_string_equal(out.data,
+		"\nINSTRUCTION\n  1. open\n  2. type\n"
+		"\nVALUES, each line as it is to be typed\nserial:\nA1\n");
 }
 
 static void a_thing_shows_its_lists_behind_its_members(void **state)
@@ -197,6 +224,8 @@ int main(void)
 		cmocka_unit_test(an_empty_list_shows_its_heading),
 		cmocka_unit_test(money_is_grouped_yuan),
 		cmocka_unit_test(instants_are_local_and_only_those),
+		cmocka_unit_test(members_in_a_cell_show_their_money_once),
+		cmocka_unit_test(what_to_do_stands_before_its_values),
 		cmocka_unit_test(a_thing_shows_its_lists_behind_its_members),
 		cmocka_unit_test(rows_have_the_columns_of_their_command),
 		cmocka_unit_test(the_servers_text_cannot_steer_the_terminal),
