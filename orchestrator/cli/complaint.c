@@ -71,16 +71,16 @@ void complaint_rows(const char *file, const json_t *errors)
 	}
 }
 
-/* What to do after STATUS with CODE, in LINE; nothing if the detail says it all. */
-static void next_step(
-	struct text *line, const struct command *command, long status, const char *code)
+/* What to do after STATUS with CODE, in LINE; nothing if DETAIL says it all. */
+static void next_step(struct text *line, const struct command *command, long status,
+	const char *code, const char *detail)
 {
 	for (size_t i = 0; i < COUNT_OF(complaint_codes); i++)
 		if (text_equal(complaint_codes[i].code, code)) {
 			text_add(line, complaint_codes[i].next);
 			return;
 		}
-	if (status == 403)
+	if (status == 403 && text_starts(detail, "role "))
 		text_addf(line, "this wants a token with the role: %s", command->roles);
 	if (status == 404 && command_find(command->noun, "list") != NULL)
 		text_addf(line, "look it up: xuqi %s list", command->noun);
@@ -114,7 +114,7 @@ enum cli_exit complaint_answer(
 		detail = title != NULL ? title : plain;
 	say("xuqi: ", detail);
 	text_init(&next, SENTENCE_MAX);
-	next_step(&next, command, status, json_peek_text(body, "code"));
+	next_step(&next, command, status, json_peek_text(body, "code"), detail);
 	if (next.len > 0)
 		say("next: ", next.data);
 	return exit_of(status);

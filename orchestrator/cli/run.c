@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/bytes.h"
 #include "common/digest.h"
@@ -131,6 +132,11 @@ static bool call_for_all(struct run *run)
 		"the list does not end: ask for less, or page by page with --limit and --cursor");
 }
 
+static bool has_errors(const struct run *run)
+{
+	return json_array_size(json_object_get(run->answer.body, "errors")) > 0;
+}
+
 /* ---- --out ---- */
 
 static const struct field *out_field(const struct run *run)
@@ -167,15 +173,19 @@ static bool check_digest(struct run *run, const void *content, size_t len)
 			"the file does not have the digest that the server states: not written; try again");
 }
 
+static bool encoded(const char *key)
+{
+	return strlen(key) > 4 && strcmp(key + strlen(key) - 4, "_b64") == 0;
+}
+
 /* The bytes that member KEY is, on the heap, or NULL. */
 static void *out_bytes(const struct run *run, const char *key, size_t *len)
 {
 	const char *content = json_peek_text(run->answer.body, key);
-	bool encoded = strlen(key) > 4 && strcmp(key + strlen(key) - 4, "_b64") == 0;
 
 	if (content == NULL)
 		return NULL;
-	if (encoded)
+	if (encoded(key))
 		return base64_decode(content, len);
 	*len = strlen(content);
 	return text_dup(content);
@@ -197,7 +207,8 @@ static bool keep_out(struct run *run)
 			field->key, path);
 	if (!check_digest(run, content, len) || !file_write(path, content, len, 0600, &run->fault))
 		return false;
-	(void)fprintf(stderr, "xuqi: %s is in %s\n", field->key, path);
+	(void)fprintf(
+		stderr, "xuqi: %s is in %s\n", encoded(field->key) ? "the file" : field->key, path);
 	json_object_del(run->answer.body, field->key);
 	return true;
 }
@@ -254,6 +265,21 @@ char *run_fill(const char *line, const json_t *answer)
 	return text_take(&out, NULL);
 }
 
+/* A list may have been filled in since it was written: never over another. */
+static bool write_list(struct run *run, const char *path, const char *list)
+{
+	if (access(path, F_OK) == 0)
+		return fault_set(&run->fault, FAULT_CONFLICT,
+			"%s is there already, maybe with answers: give it back, or name another file",
+			path);
+	if (!file_write(path, list, strlen(list), 0600, &run->fault))
+		return false;
+	(void)fprintf(stderr,
+		"xuqi: the list is in %s\nnext: fill it in, then: xuqi task done --csv %s\n", path,
+		path);
+	return true;
+}
+
 /* A sitting on paper: to --out (or the screen) as text, to --csv as a list. */
 static bool print_sheet(struct run *run)
 {
@@ -261,29 +287,38 @@ static bool print_sheet(struct run *run)
 		   *csv = invocation_value(run->invocation, "--csv");
 	OWNED char *text = sheet_text(run->answer.body), *list = sheet_csv(run->answer.body);
 
-	if (csv != NULL && !file_write(csv, list, strlen(list), 0600, &run->fault))
-		return false;
-	if (out != NULL)
-		return file_write(out, text, strlen(text), 0600, &run->fault);
-	if (csv == NULL)
+	if (csv == NULL && out == NULL)
 		(void)fputs(text, stdout);
+	if (csv != NULL && !write_list(run, csv, list))
+		return false;
+	if (out == NULL)
+		return true;
+	if (!file_write(out, text, strlen(text), 0600, &run->fault))
+		return false;
+	(void)fprintf(stderr, "xuqi: the cards are in %s\n", out);
 	return true;
+}
+
+static const char *why_not_done(const struct run *run)
+{
+	if (has_errors(run))
+		return "xuqi: nothing was changed: mend these and repeat\n";
+	return is_real(run) ? "xuqi: there was nothing to do\n"
+			    : "dry run: nothing changed; add --commit\n";
 }
 
 static void say_next(const struct run *run)
 {
-	if (is_real(run) && !was_done(run))
-		(void)fputs("xuqi: there was nothing to do\n", stderr);
-	if (!was_done(run) && out_path(run) != NULL)
-		(void)fprintf(stderr, "xuqi: %s is not written\n", out_path(run));
-	if (!is_real(run)) {
-		(void)fputs("dry run: nothing changed; add --commit\n", stderr);
+	if (has_flag(run, COMMAND_LIST) && !invocation_wants_json(run->invocation) &&
+		json_array_size(json_object_get(run->answer.body, "items")) == 0)
+		(void)fputs("xuqi: there is none\n", stderr);
+	if (!was_done(run)) {
+		(void)fputs(why_not_done(run), stderr);
 		if (out_path(run) != NULL)
-			(void)fprintf(
-				stderr, "xuqi: %s is not written by a dry run\n", out_path(run));
+			(void)fprintf(stderr, "xuqi: %s is not written\n", out_path(run));
 		return;
 	}
-	if (!was_done(run) || run->command->next == NULL || invocation_wants_json(run->invocation))
+	if (run->command->next == NULL || invocation_wants_json(run->invocation))
 		return;
 	OWNED char *next = run_fill(run->command->next, run->answer.body);
 
@@ -306,7 +341,7 @@ static enum cli_exit outcome(const struct run *run)
 {
 	const json_t *body = run->answer.body;
 
-	if (json_array_size(json_object_get(body, "errors")) > 0)
+	if (has_errors(run))
 		return json_is_true(json_object_get(body, "committed")) ? CLI_PARTLY : CLI_FAILED;
 	return any_fails(json_object_get(body, "items")) ? CLI_FAILED : CLI_OK;
 }
@@ -324,7 +359,7 @@ static enum cli_exit finish(struct run *run)
 	say_next(run);
 	if (!kept) {
 		(void)complaint_fault(&run->fault);
-		return CLI_PARTLY;
+		return text_equal(run->call.method, "GET") ? CLI_FAILED : CLI_PARTLY;
 	}
 	return outcome(run);
 }

@@ -313,17 +313,90 @@ static void refusals_have_their_exit_status_and_next_step(void **state)
 	(void)state;
 	bench_init(&bench);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		OWNED char *body =
-			text_dupf("{\"title\":\"T\",\"code\":\"%s\",\"detail\":\"the detail\"}",
-				cases[i].code);
+		OWNED char *body = text_dupf(
+			"{\"title\":\"T\",\"code\":\"%s\",\"detail\":\"role x: the detail\"}",
+			cases[i].code);
 
 		bench_run(&bench, "campaign approve 4 --gate all --digest aa",
 			ANSWERS({ cases[i].status, body }));
 		assert_int_equal(bench.status, cases[i].exit);
-		assert_has(bench.said, "xuqi: the detail\n");
+		assert_has(bench.said, "xuqi: role x: the detail\n");
 		assert_has(bench.said, cases[i].next);
 		assert_string_equal(bench.printed, "");
 	}
+}
+
+/* The role is right, the person is not: another token of the same roles would not help. */
+static void a_refusal_that_is_not_of_the_role_names_no_role(void **state)
+{
+	BENCH bench;
+
+	(void)state;
+	bench_init(&bench);
+	bench_run(&bench, "hold release 4",
+		ANSWERS({ 403,
+			"{\"code\":\"DENIED\",\"detail\":\"a second person must release hold 4\"}" }));
+	assert_string_equal(bench.said, "xuqi: a second person must release hold 4\n");
+}
+
+static void an_empty_list_says_so(void **state)
+{
+	BENCH bench;
+
+	(void)state;
+	bench_init(&bench);
+	bench_run(&bench, "hold list", ANSWERS({ 200, "{\"items\":[],\"next_cursor\":null}" }));
+	assert_has(bench.printed, "ID  SCOPE");
+	assert_string_equal(bench.said, "xuqi: there is none\n");
+	bench_run(&bench, "hold list -o json",
+		ANSWERS({ 200, "{\"items\":[],\"next_cursor\":null}" }));
+	assert_string_equal(bench.said, "");
+}
+
+static void errors_are_not_nothing_to_do(void **state)
+{
+	static const char *const ends[] = { "", " --commit" };
+	BENCH bench;
+
+	(void)state;
+	bench_init(&bench);
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		OWNED char *command = text_dupf("cert upload %s%s", bench.token, ends[i]);
+
+		bench_run(&bench, command,
+			ANSWERS({ 200,
+				"{\"committed\":false,\"errors\":[{\"row\":2,\"text\":\"is unknown\"}]}" }));
+		assert_has(bench.printed, "is unknown");
+		assert_string_equal(
+			bench.said, "xuqi: nothing was changed: mend these and repeat\n");
+		assert_int_equal(bench.status, CLI_FAILED);
+	}
+}
+
+/* Answers that were typed in are not lost by printing the sitting again. */
+static void a_list_is_never_written_over_another(void **state)
+{
+	const struct exchange *sitting = ANSWERS({ 200,
+		"{\"sitting\":\"li-1\",\"cards\":[{\"n\":1,\"task\":4,\"asks\":[{\"key\":\"result\"}]}]}" });
+	BENCH bench;
+	struct fault fault;
+
+	(void)state;
+	bench_init(&bench);
+	OWNED char *path = text_dupf("%s.csv", bench.token);
+	OWNED char *command = text_dupf("sitting print li-1 --csv %s", path);
+
+	bench_run(&bench, command, sitting);
+	assert_int_equal(bench.status, CLI_OK);
+	assert_has(bench.said, "next: fill it in, then: xuqi task done --csv ");
+	assert_true(file_write(path, "filled in", 9, 0600, &fault));
+	bench_run(&bench, command, sitting);
+	OWNED char *kept = file_read(path, BYTES_MAX, NULL, &fault);
+
+	(void)unlink(path);
+	assert_string_equal(kept, "filled in");
+	assert_has(bench.said, "is there already, maybe with answers");
+	assert_int_equal(bench.status, CLI_FAILED);
 }
 
 static void errors_in_rows_are_told_with_the_file(void **state)
@@ -537,6 +610,10 @@ int main(void)
 		cmocka_unit_test(one_page_is_given_as_it_is),
 		cmocka_unit_test(a_dry_run_says_so),
 		cmocka_unit_test(refusals_have_their_exit_status_and_next_step),
+		cmocka_unit_test(a_refusal_that_is_not_of_the_role_names_no_role),
+		cmocka_unit_test(an_empty_list_says_so),
+		cmocka_unit_test(errors_are_not_nothing_to_do),
+		cmocka_unit_test(a_list_is_never_written_over_another),
 		cmocka_unit_test(errors_in_rows_are_told_with_the_file),
 		cmocka_unit_test(a_list_with_errors_is_not_sent),
 		cmocka_unit_test(a_banks_file_is_written_for_its_owner_if_its_digest_is_right),
