@@ -284,6 +284,11 @@ create table renewal_edges (
   primary key (from_state, event, guard),
   constraint renewal_edges_whole unique (from_state, event, to_state)
 );
+-- What the timeline of a renewal tells besides its moves.
+create table journal_notes (
+  event text primary key,
+  says  text not null
+);
 -- The pairs that an update of renewals.state may make.
 create table renewal_moves (
   from_state text not null references renewal_states,
@@ -367,6 +372,8 @@ create table journal ( -- what happened to each renewal, in order; moves only al
   to_state   text,
   by         text not null,
   text       text not null default '',
+  note       text generated always as (case when to_state is null then event end) stored
+    constraint journal_notes_are_declared references journal_notes,
   constraint journal_moves_whole check ((from_state is null) = (to_state is null)),
   constraint journal_moves_along_the_table
     foreign key (from_state, event, to_state) references renewal_edges (from_state, event, to_state)

@@ -1,4 +1,5 @@
--- The states and edges of a renewal: the same as in orchestrator/domain/renewal.c (a test compares).
+-- The states and edges of a renewal: the same as in orchestrator/domain/renewal.c (a test compares).  At the end, the
+-- notes.  Every event of both is emitted by a test (tests/lint/events).
 -- A guard names the capability without which a connector has not the edge; '' is for all of them.
 
 insert into renewal_states (state, final) values
@@ -155,3 +156,35 @@ insert into renewal_edges (from_state, event, to_state, guard) values
 insert into renewal_moves (from_state, to_state)
   select distinct from_state, to_state from renewal_edges
   union select 'planned', 'planned';
+
+-- The notes: what is told of a renewal and moves nothing.
+insert into journal_notes (event, says) values
+  ('agreement_accepted', 'the agreement that was approved is accepted at the CA'),
+  ('credit_used', 'a credit from an earlier renewal pays this one'),
+  ('debt', 'the bank took the transfer back after the approval; finance has a task'),
+  ('erased', 'attachments were erased; their marks stay'),
+  ('handler_transferred', 'another handler has taken over'),
+  ('hint', 'a person heard from the CA; it is asked at once, and only its answer counts'),
+  ('install_reported_by_agent', 'an agent told how its installation ended'),
+  ('install_taken_back', 'the installation was offered to an agent that is gone; another may have it'),
+  ('intent_stated', 'the handler stated the intent (意愿表达)'),
+  ('invoice_asked_again', 'the CA was asked to issue or correct the invoice'),
+  ('lease_lost', 'the worker of this renewal died or stood still; another goes on'),
+  ('order_cancelled', 'the payment order is void: the renewal has ended, and no file holds it'),
+  ('paid_twice', 'the fee went out twice; the later payment is to come back'),
+  ('pin_permitted', 'an agent may use the stored PIN once'),
+  ('quoted_again', 'the CA named its price anew; it is the same'),
+  ('spend_gate_opened', 'the spending was approved'),
+  ('task_assigned', 'somebody else has the task'),
+  ('task_cancelled', 'a task was closed, because the renewal has ended'),
+  ('task_done', 'a person did a task'),
+  ('task_escalated', 'a task was not done in time; others were told'),
+  ('touch_gate_opened', 'the use of the token was approved'),
+  ('transfer_auto', 'a transfer was matched by its reference'),
+  ('transfer_confirmed', 'a person confirmed a suggested match'),
+  ('transfer_dropped', 'a match was dropped'),
+  ('transfer_released', 'a second person released a confirmed match'),
+  ('transfer_returned', 'the bank took the transfer back before it was needed'),
+  ('transfer_suggested', 'a transfer may be the one; a person decides'),
+  ('withdrawal_asked', 'a person asked to end the renewal'),
+  ('withdrawal_dropped', 'the withdrawal came too late; the renewal goes on');

@@ -244,6 +244,12 @@ static const struct {
 		"update renewals set touch_approval = 1" },
 	{ "journal_moves_along_the_table",
 		"insert into journal (renewal_id, event, from_state, to_state, by) values (1, 'proposed', 'planned', 'done', 'x')" },
+	{ "journal_notes_are_declared",
+		"insert into journal (renewal_id, event, by) values (1, 'nobody_declared_this', 'x')" },
+	{ "journal_moves_along_the_table", /* a note's word is no move's */
+		"insert into journal (renewal_id, event, from_state, to_state, by) values (1, 'hint', 'planned', 'awaiting_approval', 'x')" },
+	{ "journal_notes_are_declared", /* nor a move's word a note's */
+		"insert into journal (renewal_id, event, by) values (1, 'proposed', 'x')" },
 	{ "journal_moves_whole",
 		"insert into journal (renewal_id, event, from_state, by) values (1, 'proposed', 'planned', 'x')" },
 	{ "effects_outcome",

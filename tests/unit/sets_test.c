@@ -42,7 +42,7 @@ static const char *conclude(const char *const *docs)
 }
 
 #define START "{\"move\":{\"event\":\"spend_approved\",\"to\":\"binding\"}}"
-#define NOTE  "{\"note\":{\"event\":\"noted\",\"text\":\"x\"}}"
+#define NOTE  "{\"note\":{\"event\":\"intent_stated\",\"text\":\"x\"}}"
 #define TASK \
 	"{\"open_tasks\":[{\"kind\":\"bind\",\"role\":\"handler\",\"title\":\"t\",\"instruction\":\"i\",\"if_ignored\":\"n\"}]}"
 
@@ -97,7 +97,7 @@ static void one_lease_concludes_once_in_a_set(void **state)
 		"select count(*) from renewals_conclude('[{\"id\":%s,\"epoch\":%lld,\"doc\":" NOTE
 		"},{\"id\":%s,\"epoch\":%lld,\"doc\":" NOTE "}]', 'test') where failed = 'XQ409'",
 		renewals[0], epochs[0], renewals[0], epochs[0]);
-	assert_sql("1", "select count(*) from journal where event = 'noted'");
+	assert_sql("1", "select count(*) from journal where event = 'intent_stated'");
 	assert_sql("XQ404",
 		"select failed from renewals_conclude('[{\"id\":999,\"epoch\":1,\"doc\":{}}]', 'test')");
 }
@@ -119,7 +119,7 @@ static void a_move_off_the_table_spoils_no_other(void **state)
 		"select * from renewals_conclude('[{\"id\":%s,\"epoch\":%lld,\"doc\":{\"move\":{\"event\":\"spend_approved\",\"to\":\"done\"}}},"
 		"{\"id\":%s,\"epoch\":%lld,\"doc\":" NOTE "}]', 'test')",
 		renewals[1], epochs[1], renewals[0], epochs[0]);
-	assert_sql("0", "select count(*) from journal where event = 'noted'");
+	assert_sql("0", "select count(*) from journal where event = 'intent_stated'");
 }
 
 static void attempts_count_within_one_reason_and_progress_refreshes_them(void **state)

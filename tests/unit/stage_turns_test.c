@@ -258,6 +258,23 @@ static void a_returned_transfer_reopens_its_due_by_two_people(void **state)
 	assert_sql("1", "select count(*) from renewals");
 }
 
+static void a_transfer_that_came_back_before_it_was_declared_is_paid_anew(void **state)
+{
+	OWNED char *renewal = a_renewal_in("awaiting_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	a_credit("退汇 XQ0000000012", "CA Ltd", 20000);
+	step_alone(renewal);
+	finish_task("returned", P_FINANCE, "\"decision\":\"pay_again\"");
+	step_alone(renewal);
+	finish_task("returned_release", P_APPROVER, "\"decision\":\"release\"");
+	step_alone(renewal);
+	assert_string_equal(state_now(), "awaiting_payment");
+	assert_sql("1", "select count(*) from journal where note = 'transfer_returned'");
+	assert_sql(
+		"cancelled open", "select string_agg(status, ' ' order by id) from payment_orders");
+}
+
 static void the_ca_may_be_the_first_to_say_so(void **state)
 {
 	OWNED char *renewal = a_renewal_in("verifying_payment");
@@ -389,6 +406,7 @@ int main(void)
 		stage_test(an_abnormal_refund_is_told_once_and_watched_on),
 		stage_test(a_closed_refund_becomes_a_credit_that_pays_the_next_application),
 		stage_test(a_returned_transfer_reopens_its_due_by_two_people),
+		stage_test(a_transfer_that_came_back_before_it_was_declared_is_paid_anew),
 		stage_test(the_ca_may_be_the_first_to_say_so),
 		stage_test(after_the_approval_a_return_is_a_debt),
 		stage_test(money_that_left_twice_is_watched_by_finance),

@@ -169,7 +169,7 @@ static void a_qr_text_stands_in_its_open_task_and_nowhere_else(void **state)
 
 	assert_string_equal(tables_with(QR), "");
 	(void)sql(
-		"insert into journal (renewal_id, event, by, text) values (1, 'planted', 'test', 'see " QR
+		"insert into journal (renewal_id, event, by, text) values (1, 'hint', 'test', 'see " QR
 		"')");
 	assert_string_equal(tables_with(QR), "journal"); /* the positive control */
 }

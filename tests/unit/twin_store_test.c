@@ -256,7 +256,7 @@ static const char *drawn_conclusion(struct both *both)
 		"{\"wait\":{\"reason\":\"ca_unreachable\",\"seconds\":1.5,\"error\":\"no answer\"}}",
 		"{\"facts\":{\"binding_id\":\"b\"},\"wait\":{\"seconds\":0}}",
 		"{\"settle\":{\"op\":\"bind\",\"outcome\":\"done\",\"answer\":{}},\"wait\":{\"seconds\":0}}",
-		"{\"quoted_fen\":20000,\"note\":{\"event\":\"noted\",\"text\":\"\"},\"wait\":{\"seconds\":5}}",
+		"{\"quoted_fen\":20000,\"note\":{\"event\":\"intent_stated\",\"text\":\"\"},\"wait\":{\"seconds\":5}}",
 		"{\"quoted_fen\":20001,\"wait\":{\"seconds\":5}}",
 		"{\"close_tasks\":[\"intent\"],\"wait\":{\"seconds\":5}}",
 		"{\"open_tasks\":[{\"kind\":\"intent\",\"role\":\"operator\",\"title\":\"t\",\"instruction\":\"i\",\"if_ignored\":\"f\",\"needs\":[\"statement\"],\"values\":{\"application\":\"a\"}}],\"wait\":{\"reason\":\"intent\",\"seconds\":60}}",
