@@ -303,6 +303,7 @@ int main(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
+	pool_begin();
 	if (!make_secret()) {
 		(void)fprintf(stderr, "twin: %s: %s\n", secret_path, strerror(errno));
 		return 3;

@@ -6,18 +6,8 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "tests/twin/distrust.h"
 #include "tests/twin/store_inside.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define DISTRUST 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define DISTRUST 1
-#endif
-#endif
-#ifndef DISTRUST
-#define DISTRUST 0
-#endif
 
 enum { TICKET_TEXT = 48 };
 

@@ -100,6 +100,8 @@ void tokens_cure(struct world *world, int64_t id);
 void tokens_update_client(struct world *world, int64_t workstation);
 /* There is an order for the workstation of TOKEN. */
 void tokens_wake(struct world *world, int64_t token);
+/* ---- pool.c ---- */
+void pool_begin(void);
 /* ---- oracle.c ---- */
 void oracle_new(struct world *world);
 void oracle_free(struct world *world);
