@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+# The table of branches as tests/rig/player reads it: what each branch is made of, what it wants to see, how far it is.
+import json
+import shlex
+
+HANDLERS = 16  # one live QR code for each handler at a time: so many sittings at once
+USUAL = {key: 1 for key in ("applications", "payments", "declared", "verified", "transfers", "issued", "installed",
+                            "invoices")}
+
+
+def handler(number):
+    return f"handler-{number:02d}"
+
+
+def differences(seen, wanted):
+    keys = sorted(set(seen) | set(wanted))
+    return ", ".join(f"{key}: {seen.get(key, 0)}, not {wanted.get(key, 0)}"
+                     for key in keys if seen.get(key, 0) != wanted.get(key, 0))
+
+
+def pairs(words):
+    return dict(word.split("=", 1) for word in words)
+
+
+class Step:
+    """A task that is expected."""
+
+    def __init__(self, line):
+        head, _, words = line.partition("|")
+        self.kind, self.person, *values = shlex.split(head)
+        self.values = pairs(values)
+        self.words = [word.strip() for word in words.split("|") if word.strip()]
+        self.label = self.kind
+        self.done = False
+        self.complaint = ""
+
+
+class Act:
+    """What happens outside, once, when the renewal is AT a state, or has a task."""
+
+    def __init__(self, line):
+        self.at, *self.words = shlex.split(line)
+        self.done = False
+
+
+class Branch:
+    def __init__(self, line, unit, number):
+        self.name, *options = shlex.split(line)
+        options = pairs(options)
+        self.unit = options.pop("unit", unit)
+        self.days = int(options.pop("days", 21))
+        self.usages = options.pop("usages", "both")
+        self.media = options.pop("media", f"4E434100000{number:05d}")
+        self.service, self.token_serial = f"业务-{self.name}", f"rig{number:05d}"
+        self.handler = handler(number % HANDLERS)
+        self.short = options.pop("short", "used") == "left"
+        self.install = options.pop("install", "yes") == "yes"
+        self.reopens = options.pop("reopens", "no") == "yes"
+        self.counter = options.pop("scan", "yes") == "no"
+        if options:
+            raise ValueError(f"{self.name}: {options}")
+        self.rules, self.steps, self.acts, self.told, self.seen_wanted = [], [], [], [], []
+        self.ends = ("done", None)
+        self.ledger, self.refused = dict(USUAL), {}
+        self.renewal = self.state = self.reason = None
+        self.seen, self.unexpected, self.open_kinds = set(), set(), set()
+        self.code_texts = []
+        self.steps_of_task = {}
+
+    def add(self, word, line):
+        if word == "knob":
+            knob, rule = line.split(None, 1)
+            self.rules.append((knob, json.loads(rule)))
+        elif word == "task":
+            step = Step(line)
+            same = sum(1 for other in self.steps if other.kind == step.kind)
+            step.label += "" if same == 0 else f"_{same + 1}"
+            self.steps.append(step)
+        elif word == "do":
+            self.acts.append(Act(line))
+        elif word == "seen":
+            self.seen_wanted += line.split()
+        elif word == "told":
+            self.told += line.split()
+        elif word == "ends":
+            state, *reason = line.split()
+            self.ends = (state, reason[0] if reason else None)
+        elif word == "ledger":
+            self.ledger.update({key: int(value) for key, value in pairs(line.split()).items()})
+            self.ledger = {key: value for key, value in self.ledger.items() if value != 0}
+        elif word == "refused":
+            self.refused = {key: int(value) for key, value in pairs(line.split()).items()}
+        else:
+            raise ValueError(f"{self.name}: {word}")
+
+    # ---- how far it is ----
+
+    def saw(self, renewal):
+        self.renewal, self.state, self.reason = renewal["id"], renewal["state"], renewal["blocked_reason"]
+        self.seen.add(f"{self.state}/{self.reason}")
+
+    def was_at(self, place):
+        return any(seen == place or seen.startswith(place + "/") for seen in self.seen)
+
+    def waits_for_act(self, kind):
+        """An act at an open task of this kind comes before its answer."""
+        return any(not act.done and act.at == f"task:{kind}" for act in self.acts)
+
+    def is_at(self, place):
+        if place.startswith("task:"):
+            return place[5:] in self.open_kinds
+        return place in (self.state, f"{self.state}/{self.reason}")
+
+    def is_at_end(self):
+        state, reason = self.ends
+        return self.state == state and reason in (None, self.reason)
+
+    def missing(self):
+        return ", ".join([f"no task {step.kind}" for step in self.steps if not step.done] +
+                         [f"not yet {act.words[0]}" for act in self.acts if not act.done])
+
+    def is_over(self):
+        return self.is_at_end() and not self.missing()
+
+    def step_for(self, task):
+        """The expectation that TASK meets; a task that comes again meets the next one of its kind."""
+        known = self.steps_of_task.get((task["id"], task["opened_at"]))
+        if known is not None:
+            return known
+        for step in self.steps:
+            if step.kind == task["kind"] and step not in self.steps_of_task.values():
+                self.steps_of_task[(task["id"], task["opened_at"])] = step
+                return step
+        return None
+
+
+class Table:
+    def __init__(self, path):
+        self.branches, self.campaigns, self.elsewhere, self.last = [], {}, [], set()
+        unit = None
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                word, _, rest = line.strip().partition(" ")
+                if word in ("", "#") or word.startswith("#"):
+                    continue
+                try:
+                    unit = self.take(word, rest.strip(), unit)
+                except (ValueError, IndexError) as error:
+                    raise SystemExit(f"{path}:{number}: {error}") from error
+
+    def take(self, word, rest, unit):
+        if word == "campaign":
+            name, _, lines = rest.partition(" ")
+            self.campaigns[name] = [line.strip() for line in lines.split("|") if line.strip()]
+        elif word == "last":
+            self.last.add(rest)
+        elif word == "elsewhere":
+            self.elsewhere.append(rest.split())
+        elif word == "unit":
+            return rest
+        elif word == "branch":
+            self.branches.append(Branch(rest, unit, len(self.branches)))
+        else:
+            self.branches[-1].add(word, rest)
+        return unit
+
+    def knobs(self, serials):
+        knobs = {"bank_drop_reference_nth": 0, "not_arrived_times": []}
+        for branch in self.branches:
+            for knob, rule in branch.rules:
+                if not isinstance(knobs.get(knob), list):
+                    knobs[knob] = []
+                for one in rule if isinstance(rule, list) else [rule]:
+                    knobs[knob].append(one | {"serial": serials[branch.name]})
+        return knobs
+
+    def words(self):
+        """Every knob that a branch turns, and every knob:word."""
+        said = set()
+        for branch in self.branches:
+            for knob, rule in branch.rules:
+                said.add(knob)
+                for one in rule if isinstance(rule, list) else [rule]:
+                    if isinstance(one.get("value"), str):
+                        said.add(f"{knob}:{one['value']}")
+        return said

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+# What tests/rig/player touches: the command line program xuqi as its persons use it, and outside of it the simulator's phone,
+# bank, counter and CA.
+import glob
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+FINANCE_SECONDS = 2
+
+
+class Away(Exception):
+    """Something does not answer just now (xuqid is being started again, say)."""
+
+
+class World:
+    def __init__(self, folder):
+        self.folder = folder
+        self.control = os.environ["SIM_CONTROL"]
+        self.enrolled, self.campaigns = self.known("enrolled.json"), self.known("campaigns.json")
+        self.attachment = self.demo("attachment.pdf")
+        self.uploaded, self.installed, self.once, self.references = set(), set(), set(), {}
+        self.statement, self.next_finance = b"", 0.0
+
+    def known(self, name):
+        """What player_fleet wrote down, once it has."""
+        path = os.path.join(self.folder, "lists", name)
+        if not os.path.exists(path):
+            return {}
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
+    @staticmethod
+    def demo(name):
+        return os.path.join(os.environ["SOURCE"], "deploy", "demo", name)
+
+    # ---- xuqi ----
+
+    def xuqi(self, person, *words):
+        env = os.environ | {"XUQI_TOKEN_FILE": os.path.join(self.folder, "people", f"{person}.token")}
+        return subprocess.run(["xuqi", *words], env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+    def ask(self, person, *words):
+        said = self.xuqi(person, *words, "-o", "json")
+        if said.returncode != 0:
+            raise Away(f"xuqi {' '.join(words)}: {said.stderr.strip()[-200:]}")
+        return json.loads(said.stdout)
+
+    def items(self, person, *words):
+        return self.ask(person, *words)["items"]
+
+    def events(self, branch):
+        return {entry["event"] for entry in self.ask("operator", "renewal", "show", str(branch.renewal))["timeline"]}
+
+    def approve(self, unit):
+        campaign = self.ask("approver", "campaign", "show", str(self.campaigns[unit]))
+        self.xuqi("approver", "campaign", "approve", str(campaign["id"]), "--gate", "all", "--digest", campaign["digest"])
+
+    def run(self, unit):
+        if unit in self.once:
+            return
+        self.approve(unit)
+        if self.xuqi("operator", "campaign", "run", str(self.campaigns[unit]), "--commit").returncode == 0:
+            self.once.add(unit)
+
+    # ---- the simulator ----
+
+    def http(self, method, path, body=None):
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        request = urllib.request.Request(self.control + path, data=data, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            if method == "GET":
+                raise Away(f"{path}: {error}") from error
+            return error.read()
+        except OSError as error:
+            raise Away(f"{path}: {error}") from error
+
+    def post(self, path, body):
+        return json.loads(self.http("POST", path, body))
+
+    def put(self, path, body):
+        answer = json.loads(self.http("PUT", path, body))
+        if "code" in answer:
+            raise SystemExit(f"{path}: {answer}")
+
+    def phone(self, code, action):
+        self.post("/sim/phone", {"code_url" if action.startswith("pay") else "qr_text": code, "action": action})
+
+    # ---- finance: one file after another, never the same twice ----
+
+    def finance(self):
+        if time.monotonic() < self.next_finance:
+            return
+        self.next_finance = time.monotonic() + FINANCE_SECONDS
+        payments = self.payments()
+        if any(payment["status"] == "open" for payment in payments):
+            self.xuqi("finance", "payment", "export", "--commit")
+            payments = self.payments()
+        for file in {payment["file"] for payment in payments if payment["file"]} - self.uploaded:
+            self.upload(str(file), file)
+        self.read_statement()
+        for match in self.items("finance", "match", "list", "--verdict", "suggested"):
+            self.xuqi("finance", "match", "confirm", str(match["id"]), "--commit")
+        for match in self.items("finance2", "match", "list", "--verdict", "confirmed"):
+            self.xuqi("finance2", "match", "release", str(match["id"]), "--commit")
+
+    def payments(self):
+        payments = self.items("finance", "payment", "list")
+        for payment in payments:
+            self.references[payment["reference"]] = payment["renewal"]
+        return payments
+
+    def upload(self, name, file):
+        path = os.path.join(self.folder, "lists", f"payment-{name}.csv")
+        if self.xuqi("finance", "payment", "file", name, "--out", path).returncode != 0:
+            return
+        self.uploaded.add(file)
+        with open(path, "rb") as content:
+            self.http("POST", "/sim/bank/execute", content.read())
+
+    def read_statement(self):
+        if not self.uploaded:
+            return
+        content = self.http("GET", "/sim/bank/statement?encoding=gb18030")
+        if content == self.statement:
+            return
+        path = os.path.join(self.folder, "lists", "statement.csv")
+        with open(path, "wb") as file:
+            file.write(content)
+        if self.xuqi("finance", "statement", "import", path, "--commit").returncode == 0:
+            self.statement = content
+
+    # ---- a person installs it in the CA's client, and the inventory learns of it ----
+
+    def install(self, branches):
+        labels = {branch.name for branch in branches} - self.installed
+        if not labels:
+            return
+        with open(os.path.join(self.folder, "sim", "state.json"), encoding="utf-8") as file:
+            state = json.load(file)
+        by_certificate = {self.enrolled[label]["certificate_id"]: label for label in labels}
+        path = os.path.join(self.folder, "lists", "new.pem")
+        found = set()
+        with open(path, "w", encoding="utf-8") as pem:
+            for application in state["applications"].values():
+                label = by_certificate.get(application["certificate_id"])
+                for one in application.get("issued", []) if label else []:
+                    pem.write(one["pem"])
+                    found.add(label)
+        if found and self.xuqi("operator", "cert", "upload", path, "--commit").returncode == 0:
+            self.installed |= found
+
+    # ---- what the table's `do` lines name ----
+
+    def act(self, branch, words):
+        word, *rest = words
+        return getattr(self, "act_" + word)(branch, *rest)
+
+    def act_withdraw(self, branch):
+        return self.xuqi("operator", "renewal", "withdraw", str(branch.renewal), "--reason", "not needed", "--commit").returncode == 0
+
+    def act_hint(self, branch):
+        return self.xuqi(branch.handler, "renewal", "hint", str(branch.renewal), "--text", "您的证书已审核").returncode == 0
+
+    def act_status(self, branch, status):
+        self.post("/sim/certificates", {"certificate_id": self.enrolled[branch.name]["certificate_id"], "status": status})
+        return True
+
+    def act_counter(self, branch):
+        self.post("/sim/person/counter", {"serial": self.enrolled[branch.name]["serial"]})
+        return True
+
+    def act_pay_late(self, branch):
+        self.phone(branch.code_texts[0], "pay_late")
+        return True
+
+    def act_returns(self, branch):
+        """退汇: the payee's bank gives the (latest) transfer of the branch back."""
+        ledger = Ledger(self)
+        transfers = ledger.transfers_of(branch)
+        if transfers:
+            self.post("/sim/bank/return", {"serial": transfers[-1]["serial"]})
+        return bool(transfers)
+
+    def act_ages(self, branch, days):
+        """Time passes: the renewal has been where it is for so many days."""
+        with open(os.path.join(self.folder, "xuqid", "pgdata", "postmaster.pid"), encoding="utf-8") as file:
+            socket = file.read().splitlines()[4]
+        psql = glob.glob("/usr/lib/postgresql/*/bin/psql")[0]
+        said = subprocess.run([psql, "-qX", "-h", socket, "-U", "xuqi", "xuqi", "-v", "ON_ERROR_STOP=1", "-c",
+                               f"update renewals set changed_at = changed_at - interval '{int(days)} days' "
+                               f"where id = {int(branch.renewal)}"], capture_output=True, text=True, check=False)
+        if said.returncode != 0:
+            print("# " + said.stderr.strip(), flush=True)
+        return said.returncode == 0
+
+
+class Ledger:
+    """The simulator's ledger, certificate by certificate."""
+
+    def __init__(self, world):
+        self.world = world
+        self.ledger = json.loads(world.http("GET", "/sim/ledger"))
+        details = self.ledger["details"]
+        self.owner = {}
+        for application in details["applications"]:
+            self.owner[application["id"]] = application["certificate"]
+        for payment in details["payments"]:
+            self.owner[payment["id"]] = payment["certificate"]
+        world.payments()
+        self.orders = {}
+        for path in glob.glob(os.path.join(world.folder, "lists", "payment-*.csv")):
+            with open(path, encoding="utf-8-sig") as file:
+                for line in file.read().splitlines()[1:]:
+                    cells = [cell.strip('"') for cell in line.split(",")]
+                    self.orders[cells[0]] = cells[-1]
+
+    def certificate_of(self, item):
+        for key in ("certificate", "certificate_id"):
+            if item.get(key):
+                return item[key]
+        for key in ("application", "payment"):
+            if item.get(key) in self.owner:
+                return self.owner[item[key]]
+        return None
+
+    def transfers_of(self, branch):
+        return [transfer for transfer in self.ledger["details"]["transfers"]
+                if self.world.references.get(self.orders.get(transfer["order"])) == branch.renewal]
+
+    def of(self, branch):
+        mine = self.world.enrolled[branch.name]["certificate_id"]
+        seen = {}
+        for name, items in self.ledger["details"].items():
+            if name in ("notices", "transfers", "bindings", "invoice_logins"):
+                continue
+            count = sum(1 for item in items if self.certificate_of(item) == mine)
+            if count:
+                seen[name] = count
+        transfers = len(self.transfers_of(branch))
+        if transfers:
+            seen["transfers"] = transfers
+        refused = {}
+        for item in self.ledger["refused"]:
+            if item["certificate"] == mine:
+                refused[item["code"]] = refused.get(item["code"], 0) + item["attempts"]
+        return seen, refused
