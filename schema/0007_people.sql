@@ -33,6 +33,21 @@ begin
   end if;
 end $$;
 
+-- A day as people write it here, and one that there is: 01/12/2026 is two days, by who reads it.
+create function is_day(p_text text) returns boolean language plpgsql immutable as $$
+begin
+  return p_text ~ '^\d{4}-\d\d-\d\d$' and p_text::date is not null;
+exception when others then
+  return false;
+end $$;
+create function want_day(d jsonb, p_member text) returns date language plpgsql immutable as $$
+begin
+  if d->>p_member is not null and not is_day(d->>p_member) then
+    raise exception '%: a day such as 2026-12-01 is expected, not %', p_member, d->>p_member using errcode = 'P0001';
+  end if;
+  return (d->>p_member)::date;
+end $$;
+
 create function is_instant(p_text text) returns boolean language plpgsql stable as $$
 begin
   return p_text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' and p_text::timestamptz is not null;
@@ -118,7 +133,7 @@ begin
       raise exception 'there is no legal entity with 统一社会信用代码 %', d->>'legal_entity' using errcode = 'P0001';
     end if;
     insert into handlers (person_id, legal_entity_id, authorised_until)
-    values (v_person, v_entity, (d->>'authorised_until')::date)
+    values (v_person, v_entity, want_day(d, 'authorised_until'))
     on conflict (person_id, legal_entity_id) do update set authorised_until = excluded.authorised_until;
   end if;
   insert into api_tokens (person_id, role, unit_id, secret_sha256, expires_at)

@@ -156,6 +156,7 @@ end $$;
 -- Leave of LOGIN, with the deputy who sees and does the tasks meanwhile; d.end calls it off.
 create function handler_leave(p jsonb, p_login text, d jsonb) returns jsonb language plpgsql as $$
 declare v_person bigint := person_named(p_login); v_deputy bigint; v_missing text; v_id bigint;
+  v_from date := want_day(d, 'from'); v_until date := want_day(d, 'until');
 begin
   if v_person <> (p->>'person')::bigint and not (p->>'role' in ('operator', 'admin') and p->>'unit' is null) then
     raise exception 'the leave of % is set by that person, or an operator or admin of every unit', p_login using errcode = 'XQ403';
@@ -166,18 +167,22 @@ begin
     return jsonb_build_object('login', p_login, 'ended', true, 'tasks', 0);
   end if;
   v_deputy := person_named(d->>'deputy');
-  if d->>'from' is null or d->>'until' is null then
+  if v_from is null or v_until is null then
     raise exception 'a leave wants its first and last day: --from 2026-12-01 --until 2026-12-05' using errcode = 'P0001';
+  elsif v_until not between v_from and v_from + 366 then
+    raise exception 'a leave ends on its first day or later, and within a year: % to % does not', v_from, v_until using errcode = 'P0001';
+  elsif v_deputy = v_person then
+    raise exception 'nobody stands in for themselves: name another person than % as --deputy', p_login using errcode = 'P0001';
   end if;
-  v_missing := entities_not_covered(v_person, v_deputy, (d->>'until')::date);
+  v_missing := entities_not_covered(v_person, v_deputy, v_until);
   if v_missing is not null then
     raise exception '% has no 授权委托书 until % for %: record it with xuqi token create --legal-entity --authorised-until',
       d->>'deputy', d->>'until', v_missing using errcode = 'XQ403';
   end if;
   update leaves set ended_at = now() where person_id = v_person and ended_at is null
-    and from_on <= (d->>'until')::date and until_on >= (d->>'from')::date;
+    and from_on <= v_until and until_on >= v_from;
   insert into leaves (person_id, deputy_id, from_on, until_on, set_by)
-  values (v_person, v_deputy, (d->>'from')::date, (d->>'until')::date, (p->>'person')::bigint) returning id into v_id;
+  values (v_person, v_deputy, v_from, v_until, (p->>'person')::bigint) returning id into v_id;
   perform audit_add(p->>'login', 'handler.leave', 'person:' || v_person, jsonb_build_object('leave', v_id, 'from', d->>'from',
     'until', d->>'until', 'deputy', d->>'deputy'));
   return jsonb_build_object('login', p_login, 'ended', false, 'from', d->>'from', 'until', d->>'until', 'deputy', d->>'deputy',

@@ -6,6 +6,11 @@ begin
   if coalesce(d->>'reason', '') = '' then
     raise exception 'a hold wants a reason' using errcode = 'P0001';
   end if;
+  if d->>'scope' in ('unit', 'ca') and coalesce(d->>'target', '') = '' then
+    raise exception 'a hold of a % wants its name: add --target NAME, or say xuqi hold all', d->>'scope' using errcode = 'P0001';
+  elsif coalesce(d->>'scope', 'all') = 'all' and coalesce(d->>'target', '') <> '' then
+    raise exception 'a hold of all takes no target: say --scope unit or --scope ca to hold % alone', d->>'target' using errcode = 'P0001';
+  end if;
   if d->>'scope' = 'unit' then
     select id into v_unit from units where name = d->>'target';
     if v_unit is null then

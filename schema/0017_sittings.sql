@@ -14,10 +14,10 @@ create function card_errors(p_asks jsonb, p_values jsonb) returns table (col tex
     when value = '' then key || ' (' || label || ') is missing'
     when choices is not null and not choices ? value then key || ' (' || label || ') is one of: ' || (select string_agg(c, ', ') from jsonb_array_elements_text(choices) c)
     when form = 'yuan' and fen_of_yuan(value) is null then key || ' (' || label || ') is an amount in yuan, such as 200.00'
-    when form = 'date' and value !~ '^\d{4}-\d\d-\d\d$' then key || ' (' || label || ') is a day, such as 2026-11-22' end
+    when form = 'date' and not is_day(value) then key || ' (' || label || ') is a day, such as 2026-11-22' end
   from asked
   where coalesce(form, '') <> 'file' and (value = '' or (choices is not null and not choices ? value)
-    or (form = 'yuan' and fen_of_yuan(value) is null) or (form = 'date' and value !~ '^\d{4}-\d\d-\d\d$'))
+    or (form = 'yuan' and fen_of_yuan(value) is null) or (form = 'date' and not is_day(value)))
   union all
   select v.key, 'this task does not ask for ' || v.key from jsonb_each_text(p_values) v
   where v.value <> '' and v.key not in (select key from known)

@@ -8,6 +8,7 @@
 #include "common/digest.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "orchestrator/api/query.h"
 #include "orchestrator/domain/personal.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
@@ -89,6 +90,8 @@ static enum flow_next ask_query(struct flow *flow, void *self)
 	struct fault fault;
 	JSON *query = request_query_json(ask->request);
 
+	if (!query_check(request_route(ask->request)->path, query, &fault))
+		return flow_fail_with(flow, &fault);
 	if (ask->route->prepare != NULL && !ask->route->prepare(ask, &fault))
 		return flow_fail_with(flow, &fault);
 
@@ -205,8 +208,10 @@ void ask_begin(struct request *request, void *app)
 		return;
 	}
 	if (!path_can_exist(request)) {
-		request_reply_problem(
-			request, 404, "ABSENT", "the path must end in the number of a row");
+		OWNED char *text = text_dupf(
+			"%.64s is no id: ids are numbers", request_param(request, 0));
+
+		request_reply_problem(request, 404, "ABSENT", text);
 		return;
 	}
 	if (!read_body(request, &body))

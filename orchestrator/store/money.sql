@@ -51,14 +51,15 @@ where not exists (select from links l where l.line_id = n.id and l.verdict in ('
 select links_save($1::jsonb, $2::jsonb)::text
 
 -- name: statement_list
+-- (listed, for "rows" is a member)
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
-rows as (
+listed as (
   select s.id, s.file_name, s.sha256, s.account, s.proven, s.encoding, m.login as imported_by, s.imported_at,
     (select count(*) from statement_lines n where n.statement_id = s.id) as rows
   from statements s join people m on m.id = s.imported_by, a
   where (q->>'cursor' is null or s.id > (q->>'cursor')::bigint)
   order by s.id limit (select page_limit(q) + 1 from a))
-select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from rows), '[]'), page_limit(q))::text from a
+select 200, page(coalesce((select jsonb_agg(to_jsonb(listed) order by id) from listed), '[]'), page_limit(q))::text from a
 
 -- name: match_list
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),

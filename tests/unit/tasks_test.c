@@ -369,10 +369,10 @@ static void a_deputy_must_be_authorised_until_the_leave_ends(void **state)
 	refused("is set by that person",
 		"select handler_leave(" P_SECOND
 		", 'handler', jsonb_build_object('from', office_day(), 'until', office_day(), 'deputy', 'second'))");
-	refused("leaves_deputy_is_another",
+	refused("nobody stands in for themselves",
 		"select handler_leave(" P_OPERATOR
 		", 'handler', jsonb_build_object('from', office_day(), 'until', office_day(), 'deputy', 'handler'))");
-	refused("leaves_end_after_they_begin",
+	refused("a leave ends on its first day or later",
 		"select handler_leave(" P_OPERATOR
 		", 'handler', jsonb_build_object('from', office_day(), 'until', office_day() - 1, 'deputy', 'second'))");
 	refused("there is nobody",
