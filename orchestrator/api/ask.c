@@ -208,8 +208,8 @@ void ask_begin(struct request *request, void *app)
 		return;
 	}
 	if (!path_can_exist(request)) {
-		OWNED char *text = text_dupf(
-			"%.64s is no id: ids are numbers", request_param(request, 0));
+		OWNED char *text =
+			text_dupf("%.64s is no id: ids are numbers", request_param(request, 0));
 
 		request_reply_problem(request, 404, "ABSENT", text);
 		return;
