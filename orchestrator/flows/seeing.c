@@ -115,7 +115,7 @@ static bool seen_follows(const json_t *old, const json_t *newer, struct fault *f
 		json_peek_text(old, "der_b64"), json_peek_text(found, "der_b64"), fault);
 }
 
-static bool seen_is_right(const struct stage_run *run, struct fault *fault)
+bool installation_is_right(const struct stage_run *run, struct fault *fault)
 {
 	const json_t *old, *olds = stage_at(run, "old");
 	size_t i;
@@ -132,7 +132,7 @@ enum stage_next installation_seen(struct stage_run *run)
 {
 	struct fault fault;
 
-	if (!seen_is_right(run, &fault)) {
+	if (!installation_is_right(run, &fault)) {
 		outcome_set(&run->outcome, OUTCOME_REFUSED, "INSTALLED_WRONG",
 			"%s: ask the CA; the renewal goes on when the right one is on the token",
 			fault.text);

@@ -52,13 +52,17 @@ enum verdict {
 enum verdict remit_verdict(const struct stage_run *run);
 /* Finance's task with both spellings side by side, and the fact that nothing is declared before it is answered. */
 void remit_ask_finance(struct stage_run *run);
-/* Seconds until a transfer that had not arrived is looked for again: within office hours where the CA keeps them. */
+/* Seconds until a transfer that had not arrived is declared again: at the policy's next time of a working day, else
+ * after the settings' interval; within office hours where the CA keeps them. */
 int64_t remit_again_seconds(const struct stage_run *run);
 
 /* ---- seeing.c ---- */
 
 /* Does inventory (an agent's report, or an uploaded certificate) show the new certificates on the token? */
 bool installation_is_seen(const struct stage_run *run);
+/* Is what inventory shows for the old certificates' key and subject, by the same CA, and later?  Else FAULT says what
+ * differs. */
+bool installation_is_right(const struct stage_run *run, struct fault *fault) MUST_CHECK;
 /* Move by INSTALL_SEEN, without an agent's order; or the task that says why what was seen is not right. */
 enum stage_next installation_seen(struct stage_run *run);
 /* The checklist of who must learn the new serial, where the policy names sites for this service.  Blocks nothing. */
