@@ -26,10 +26,10 @@ language sql as $$
 $$;
 
 -- A fact has come in for these renewals: look at them at once, also when a worker holds one just now.
--- Locked in one order, so that two wakers never wait for each other.
+-- Locked in one order, so that two wakers never wait for each other.  Later than the claim, wherever the clock is set.
 create function renewals_wake(p_ids bigint[]) returns void language sql as $$
   select from renewals where id = any (p_ids) order by id for update;
-  update renewals set woken_at = clock_timestamp(),
+  update renewals set woken_at = greatest(clock_timestamp(), claimed_at + interval '1 microsecond'),
     due_at = case when claimed_until is null then clock_timestamp() else due_at end
   where id = any (p_ids);
   select pg_notify('xuqi_wake', '');
@@ -179,7 +179,7 @@ $$;
 -- Close the books on one step of many renewals by the plain members of their documents: settle the effect, keep
 -- what the CA said, note, and either move or rest.  ITEMS: {id, epoch, doc}.  Each is fenced by itself: a worker
 -- that lost its lease fails there, and the others go through.  A rest counts attempts while its reason stays the
--- same; progress starts the count again; a wake-up that came meanwhile wins.
+-- same; progress starts the count again; a wake-up that came meanwhile wins over the pause of either.
 create function conclude_plain(p_items jsonb, p_by text) returns table (n int, failed text, why text) language sql as $$
   with items as materialized (
     select i.n::int as n, i.id, i.epoch, i.doc, r.epoch as held_by, r.claimed_until, r.state,
@@ -201,7 +201,8 @@ create function conclude_plain(p_items jsonb, p_by text) returns table (n int, f
   moved as (
     update renewals r set state = g.move->>'to', version = version + 1, attempts = 0, last_error = null, claimed_until = null,
       changed_at = clock_timestamp(), blocked_at = clock_timestamp(), blocked_reason = g.wait->>'reason', -- a new state may begin with a pause
-      due_at = clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)),
+      due_at = case when woken_at > claimed_at then clock_timestamp()
+                    else clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)) end,
       facts = facts || coalesce(g.doc->'facts', '{}'), quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
       kind = coalesce((g.doc->>'kind')::renewal_kind, kind), client_ref = coalesce(g.doc->>'client_ref', client_ref)
     from good g where r.id = g.id and g.move is not null),

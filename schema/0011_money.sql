@@ -8,7 +8,7 @@ create function payments_to_export(p jsonb) returns jsonb language sql stable as
   from payment_orders o join dues d on d.order_id = o.id join renewals r on r.id = d.renewal_id
   join certificate_sets s on s.id = r.set_id
   where o.status = 'open' and o.method = 'bank_transfer' and r.state = 'awaiting_payment'
-    and r.blocked_reason is distinct from 'certificate' and not is_held(s.unit_id, r.ca) and in_scope(s.unit_id, (p->>'unit')::bigint)
+    and r.blocked_reason is distinct from 'certificate' and jsonb_typeof(r.facts->'withdraw') is distinct from 'object' and not is_held(s.unit_id, r.ca) and in_scope(s.unit_id, (p->>'unit')::bigint)
 $$;
 
 create function payments_exported(p jsonb, p_ids bigint[], p_csv text, p_total bigint) returns jsonb language plpgsql as $$
@@ -51,11 +51,15 @@ begin
   return jsonb_build_object('statement', v_id, 'new', v_new);
 end $$;
 
--- Keep the links and flags of one matching run.  A line or an order that is linked already stays as it is; an older
--- suggestion that this run, which knows more, does not repeat is dropped.
+-- Keep the links and flags of one matching run.  A line or an order that is linked already stays as it is, and an order
+-- that was cancelled since the run looked gets none; an older suggestion that this run, which knows more, does not
+-- repeat is dropped.
 create function links_save(p jsonb, d jsonb) returns jsonb language plpgsql as $$
-declare v_auto int; v_suggested int;
+declare v_auto int; v_suggested int; v_orders bigint[] := array(select (l->>'order')::bigint from jsonb_array_elements(d->'links') l);
 begin
+  -- renewals before orders, as a step does that cancels one
+  perform from renewals where id in (select renewal_id from dues where order_id = any (v_orders)) order by id for update;
+  perform from payment_orders where id = any (v_orders) order by id for update;
   update links o set verdict = 'dropped' where o.verdict = 'suggested' and not exists (
     select from jsonb_to_recordset(d->'links') as l(line bigint, "order" bigint, verdict text)
     where (l.line, l."order", l.verdict) = (o.line_id, o.order_id, 'suggested'));
@@ -63,6 +67,7 @@ begin
     insert into links (line_id, order_id, rule, verdict, text, explanation)
     select l.line, l."order", l.rule, l.verdict, l.text, l.explanation
     from jsonb_to_recordset(d->'links') as l(line bigint, "order" bigint, rule text, verdict text, text text, explanation jsonb)
+    join payment_orders o on o.id = l."order" and o.status <> 'cancelled'
     on conflict do nothing returning order_id, verdict),
   linked as (update payment_orders o set status = 'linked' from saved s where o.id = s.order_id and s.verdict = 'auto' returning o.id),
   woken as (select renewals_wake(array(select renewal_id from dues where order_id in (select id from linked)))),
@@ -75,11 +80,13 @@ begin
     from saved, woken;
   update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"xuqid"}'
     where kind = 'finance_match' and state = 'open' and not exists (select from links where verdict in ('suggested', 'confirmed'));
-  if v_suggested > 0 and not exists (select from tasks where kind = 'finance_match' and state = 'open') then
+  if exists (select from links where verdict in ('suggested', 'confirmed')) -- also one whose task was finished without a decision
+      and not exists (select from tasks where kind = 'finance_match' and state = 'open') then
     insert into tasks (kind, role, title, instruction, if_ignored, values)
     values ('finance_match', 'finance', 'A transfer without its reference waits for a decision',
       'Look at xuqi match list --verdict suggested and explain ID; confirm what is right. A second person of finance releases it.',
-      'The transfer is not declared to the CA.', jsonb_build_object('suggested', v_suggested));
+      'The transfer is not declared to the CA.',
+      jsonb_build_object('suggested', (select count(*) from links where verdict in ('suggested', 'confirmed'))));
   end if;
   return jsonb_build_object('auto', coalesce(v_auto, 0), 'suggested', coalesce(v_suggested, 0));
 end $$;
@@ -116,8 +123,8 @@ begin
   end if;
   if commits(d) then
     update links set verdict = 'released', released_by = (p->>'person')::bigint, released_at = now() where id = p_id;
+    perform renewals_wake(array(select renewal_id from dues where order_id = l.order_id)); -- renewals before orders
     update payment_orders set status = 'linked' where id = l.order_id;
-    perform renewals_wake(array(select renewal_id from dues where order_id = l.order_id));
     if not exists (select from links where verdict in ('suggested', 'confirmed')) then
       update tasks set state = 'done', closed_at = now(), closed_by = (p->>'person')::bigint where kind = 'finance_match' and state = 'open';
     end if;

@@ -92,6 +92,7 @@ $$;
 -- Cancel an order that nobody can have paid; anything else has changed meanwhile.
 create function conclude_cancel_order(p_id bigint) returns void language plpgsql as $$
 begin
+  perform from payment_orders where id = (order_of(p_id)).id for update; -- a file or a match that is being made
   if is_paid(p_id) then
     raise exception 'renewal %: its payment order left meanwhile', p_id using errcode = 'XQ409';
   end if;
@@ -103,7 +104,8 @@ end $$;
 create function conclude_reopen_order(p_id bigint, p_doc jsonb) returns void language plpgsql as $$
 declare v_old payment_orders := order_of(p_id); v_new bigint;
 begin
-  insert into returns (order_id, line_id) values (v_old.id, returned_line(v_old));
+  insert into returns (order_id, line_id) values (v_old.id, returned_line(v_old))
+    on conflict (order_id) do nothing; -- it came back as a debt, and then the CA took its approval back
   update links set verdict = 'dropped' where order_id = v_old.id and verdict <> 'dropped';
   update payment_orders set status = 'cancelled' where id = v_old.id;
   insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, method)
@@ -129,7 +131,12 @@ begin
   if not found then
     raise exception 'credit % was used meanwhile', p_credit using errcode = 'XQ409';
   end if;
-  insert into dues (renewal_id, order_id, amount_fen) values (p_id, c.order_id, c.amount_fen);
+  insert into dues (renewal_id, order_id, amount_fen) values (p_id, c.order_id, c.amount_fen)
+  on conflict (renewal_id) do update set order_id = excluded.order_id, amount_fen = excluded.amount_fen
+    where exists (select from payment_orders o where o.id = dues.order_id and o.status = 'cancelled');
+  if not found then
+    raise exception 'renewal % has an order of its own to pay', p_id using errcode = 'XQ409';
+  end if;
   perform tasks_close(c.renewal_id, array['credit'], 'done');
 end $$;
 
@@ -187,7 +194,15 @@ create function returned_line(o payment_orders) returns bigint language sql stab
     and not exists (select from returns x where x.line_id = n.id)
 $$;
 
--- Credits of the bank that may be the refund of an order: from its payee, of its amount, taken by nobody.
+-- Does the bank's text speak of another order: by its reference, or by the serial of its transfer?
+create function speaks_of_another(o payment_orders, p_memo text) returns boolean language sql stable as $$
+  select exists (select from payment_orders x where x.id <> o.id and position(x.reference in upper(p_memo)) > 0)
+    or exists (select from links l join statement_lines t on t.id = l.line_id
+      where l.order_id <> o.id and l.verdict <> 'dropped' and length(t.bank_serial) > 5 and position(t.bank_serial in p_memo) > 0)
+$$;
+
+-- Credits of the bank that may be the refund of an order: from its payee, of its amount, taken by nobody, and not
+-- another order's by their own words.
 create function refund_lines(o payment_orders) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('line', n.id::text, 'paid_at', n.paid_at, 'amount_fen', n.amount_fen, 'memo', n.memo,
       'named', position(o.reference in upper(n.memo)) > 0) order by n.id), '[]')
@@ -196,6 +211,7 @@ create function refund_lines(o payment_orders) returns jsonb language sql stable
     and (n.party_account = o.payee_account or n.party_name = o.payee_name) and n.paid_at >= o.made_at - interval '1 day'
     and not exists (select from refunds f where f.line_id = n.id)
     and not exists (select from returns x where x.line_id = n.id)
+    and not speaks_of_another(o, n.memo)
 $$;
 
 -- The handler of a renewal: who is asked to scan.
@@ -412,7 +428,7 @@ create index notices_by_object on notices (object, seq);
 create function notice_take(p_id text, p_event text, p_object text, p_seq bigint) returns text language plpgsql as $$
 declare v_newer boolean;
 begin
-  select exists (select from notices where object = p_object and seq >= p_seq) into v_newer;
+  select exists (select from notices where object = p_object and seq >= p_seq and p_seq > 0) into v_newer; -- 0: not said
   insert into notices (id, event, object, seq) values (p_id, p_event, p_object, p_seq) on conflict (id) do nothing;
   if not found then
     return 'again';

@@ -327,6 +327,8 @@ static enum stage_next attaching_decide(struct stage_run *run)
 					  "the attachments were given at the CA's own page")
 				: stage_call(run, CONNECTOR_ATTACH,
 					  stage_text(run, "facts.application_id"), NULL);
+	if (text_equal(stage_text(run, "tasks.attachment.state"), "open")) /* with what was wrong */
+		return stage_await(run, "attachment");
 	if (stage_answer(run, "attachment") == NULL)
 		return ask_for_attachment(run, NULL);
 	if (run->files == NULL) {
@@ -440,6 +442,8 @@ static enum stage_next intent_refused(struct stage_run *run)
 	}
 	if (text_equal(run->outcome.code, "ATTACHMENT_MISSING")) {
 		stage_fact(run, "attached", json_null());
+		if (is_asked_here(run, CONNECTOR_ATTACH)) /* those of before are not enough */
+			(void)ask_for_attachment(run, run->outcome.text);
 		return stage_move(run, ON_ATTACHMENTS_NEEDED, "the CA misses an attachment (附件)");
 	}
 	if (text_equal(run->outcome.code, "INTENT_INCOMPLETE") ||

@@ -83,14 +83,15 @@ static enum stage_next by_person(struct stage_run *run, const char *outcome)
 		return arrived(run, only_line(run), "finance");
 	if (text_equal(outcome, "credited"))
 		return credited(run, "told by finance");
-	if (text_equal(outcome, "never_paid") && !order_is_linked(run)) {
+	if (text_equal(outcome, "never_paid") && !order_is_linked(run) &&
+		!stage_flag(run, "order.suggested")) {
 		stage_put(run, "never_paid", json_true());
 		return stage_move(
 			run, ON_NEVER_PAID, "the bank did not execute the order: nothing was paid");
 	}
 	refund_ask(run,
 		text_equal(outcome, "never_paid")
-			? "A transfer is linked to this order: it was paid"
+			? "A transfer is linked to this order, or may be (xuqi match list): it was paid"
 			: "outcome is arrived, credited or never_paid");
 	return stage_await(run, "refund");
 }

@@ -30,14 +30,18 @@ static bool is_withdrawn(const struct stage_run *run)
 		has_edge(run, ON_WITHDRAWN_PAID) && !permit_may_be_out(run);
 }
 
-/* Where money may have left, the renewal waits until it is back; else it ends here. */
-static enum stage_next leave(struct stage_run *run)
+/* Where money may have left, or the CA names its REFUND (may be NULL), the renewal waits until it is back; else it
+ * ends here. */
+static enum stage_next leave(struct stage_run *run, const char *refund)
 {
 	const char *reason = stage_text(run, "facts.withdraw.reason");
+	bool has_money = refund != NULL && stage_text(run, "order.id") != NULL;
 
 	stage_put(run, "leave", json_true());
 	stage_put(run, "drop_install", json_true());
-	if (order_is_paid(run) || !has_edge(run, ON_WITHDRAWN_BY_PERSON)) {
+	if (has_money && !order_is_paid(run))
+		stage_put(run, "paid_at", json_null());
+	if (has_money || order_is_paid(run) || !has_edge(run, ON_WITHDRAWN_BY_PERSON)) {
 		refund_ask(run, "It was withdrawn after its payment");
 		return stage_move(run, ON_WITHDRAWN_PAID, "withdrawn by %s: %s",
 			stage_text(run, "facts.withdraw.by"), reason);
@@ -64,7 +68,7 @@ static enum stage_next withdrawing_decide(struct stage_run *run)
 	}
 	if (application == NULL || stage_flag(run, "facts.withdrawn_at_ca") ||
 		!stage_can(run, CAN_WITHDRAW))
-		return leave(run);
+		return leave(run, stage_text(run, "facts.refund_id"));
 	return stage_call(run, CONNECTOR_WITHDRAW, application, NULL);
 }
 
@@ -87,7 +91,7 @@ static enum stage_next withdrawing_settle(struct stage_run *run)
 	stage_fact(run, "withdrawn_at_ca", json_true());
 	if (json_is_string(refund))
 		stage_fact_text(run, "refund_id", json_string_value(refund));
-	return leave(run);
+	return leave(run, json_string_value(refund));
 }
 
 /* ---- the bank gave the transfer back, before the CA approved ---- */
@@ -119,9 +123,13 @@ static enum stage_next reopen(struct stage_run *run)
 		"the bank gave the transfer back (退汇): its declaration is void, its due open again");
 }
 
+/* Decided about this transfer: one that came back before was another. */
 static bool decided_by(const struct stage_run *run, const char *kind, const char *word)
 {
-	return text_equal(json_peek_text(stage_answer(run, kind), "decision"), word);
+	OWNED char *about = text_dupf("tasks.%s.values.reference", kind);
+
+	return text_equal(stage_text(run, about), stage_text(run, "order.reference")) &&
+		text_equal(json_peek_text(stage_answer(run, kind), "decision"), word);
 }
 
 /* A second payment for one due wants two people: finance says that the money is back, another one releases it. */

@@ -2,7 +2,8 @@
 
 -- name: renewals_claim
 -- Take up to $1 renewals that are due for $2 seconds, skipping those another worker holds and those under a
--- hold.  The new epoch is the fence: whoever held the renewal before can finish nothing any more.
+-- hold.  The new epoch is the fence: whoever held the renewal before can finish nothing any more.  A claim is never
+-- earlier than the wake-up that it answers, wherever the clock is set.
 with due as materialized (
   select r.id from renewals r
   where r.due_at <= now() and (r.claimed_until is null or r.claimed_until < now())
@@ -10,7 +11,7 @@ with due as materialized (
     and not (exists (select from holds h where h.released_at is null)
       and is_held((select unit_id from certificate_sets s where s.id = r.set_id), r.ca))
   order by r.due_at limit $1::int for update of r skip locked)
-update renewals r set epoch = nextval('lease_epoch'), claimed_at = clock_timestamp(),
+update renewals r set epoch = nextval('lease_epoch'), claimed_at = greatest(clock_timestamp(), woken_at),
   claimed_until = clock_timestamp() + make_interval(secs => $2::int)
 from due where r.id = due.id
 returning r.id, r.epoch

@@ -102,6 +102,65 @@ static void an_order_is_in_one_payment_file(void **state)
 	assert_sql("1", "select count(*) from payment_files");
 }
 
+/* An order over 20000 fen, open, of RENEWAL in awaiting_payment. */
+static void an_open_order(const char *renewal)
+{
+	approve("all");
+	walk(renewal, to_drafting);
+	walk(renewal,
+		(const char *const[]){ "intent_needed", "awaiting_intent", "application_submitted",
+			"submitted", "payment_opened", "awaiting_payment", NULL });
+	(void)sql(
+		"insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen) "
+		"values ('XQ0000000012', '6222', 'Acme', 'CA', '1', 'B', 20000)");
+	(void)sql("insert into dues (renewal_id, order_id, amount_fen) values (%s, 1, 20000)",
+		renewal);
+}
+
+static const char cancel[] = "select conclude_cancel_order(1)";
+
+/* Whoever withdraws while the file is made learns that the order has left. */
+static void an_order_is_exported_or_cancelled(void **state)
+{
+	A_RENEWAL();
+	an_open_order(renewal);
+	second_is_refused(
+		"select payments_exported(" P_FINANCE ", '{1}', 'one', 20000)", cancel, "XQ409");
+	assert_sql("exported", "select status from payment_orders");
+	(void)sql("update payment_orders set status = 'open', file_id = null");
+	second_is_refused(
+		cancel, "select payments_exported(" P_FINANCE ", '{1}', 'two', 20000)", "XQ409");
+	assert_sql("cancelled", "select status from payment_orders");
+}
+
+#define MATCHED(verdict) \
+	"select links_save(" P_FINANCE \
+	", '{\"links\":[{\"line\":1,\"order\":1,\"rule\":\"R1\",\"verdict\":\"" verdict \
+	"\",\"text\":\"\",\"explanation\":{}}],\"flags\":[]}')"
+
+static void an_order_is_matched_or_cancelled(void **state)
+{
+	static const char *const matched[] = { MATCHED("auto"), MATCHED("suggested") };
+	A_RENEWAL();
+	an_open_order(renewal);
+	(void)sql(
+		"insert into statements (sha256, file_name, content, encoding, account, proven, proof, imported_by) values ('s', 'f', '', 'utf-8', '6222', true, '[]', 6)");
+	(void)sql(
+		"insert into statement_lines (statement_id, line_key, row, byte_offset, raw, own_account, own_name, direction, amount_fen, amount_raw, paid_at, paid_at_raw, "
+		"paid_at_precision, party_name, party_account, party_bank, memo, bank_serial) values (1, 'l', 1, 0, '', '6222', 'Acme', 'out', 20000, '200.00', now(), '', "
+		"'second', 'CA', '1', 'B', 'XQ0000000012', 'B7')");
+	for (size_t i = 0; i < COUNT_OF(matched); i++) {
+		second_is_refused(matched[i], cancel, "XQ409");
+		(void)sql("delete from links; update payment_orders set status = 'open'");
+	}
+	for (size_t i = 0; i < COUNT_OF(matched); i++) {
+		both_go_well(cancel, matched[i], "{\"auto\": 0, \"suggested\": 0}");
+		assert_sql("cancelled 0",
+			"select status || ' ' || (select count(*) from links) from payment_orders");
+		(void)sql("update payment_orders set status = 'open'");
+	}
+}
+
 /* A hold that comes while the file is made lets the file go out or not, never both. */
 static void a_hold_and_a_permit_have_an_order(void **state)
 {
@@ -279,6 +338,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		race_test(an_order_is_in_one_payment_file),
+		race_test(an_order_is_exported_or_cancelled),
+		race_test(an_order_is_matched_or_cancelled),
 		race_test(a_hold_and_a_permit_have_an_order),
 		race_test(a_token_has_one_permit),
 		race_test(a_permit_asked_for_twice_is_one),
