@@ -358,7 +358,8 @@ static void begin_with_pause(struct row_renewal *renewal, const json_t *wait, st
 	double seconds = json_number_value(json_object_get(wait, "seconds"));
 
 	renewal->blocked_reason = store_text(store, json_as_text(wait, "reason"));
-	renewal->due_at = store_now() + (int64_t)rint(seconds * (double)CLOCK_SECOND);
+	if (renewal->woken_at <= renewal->claimed_at)
+		renewal->due_at = store_now() + (int64_t)rint(seconds * (double)CLOCK_SECOND);
 }
 
 static bool conclude(struct step *step, const json_t *doc)

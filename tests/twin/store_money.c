@@ -21,6 +21,7 @@ static bool is_payable(const struct store *store, const struct row_order *order)
 	return text_equal(order->status, "open") && text_equal(order->method, "bank_transfer") &&
 		text_equal(renewal->state, "awaiting_payment") &&
 		!text_equal(renewal->blocked_reason, "certificate") &&
+		!json_is_object(json_object_get(renewal->facts, "withdraw")) &&
 		!store_is_held(store, set->unit);
 }
 
@@ -224,6 +225,9 @@ static void keep_link(
 	struct row_link *link;
 	int64_t line = json_peek_number(one, "line", 0), order = json_peek_number(one, "order", 0);
 
+	if (text_equal(((const struct row_order *)store_get(&store->order, order))->status,
+		    "cancelled"))
+		return;
 	if (is_linked(store, line, order, live)) {
 		store->link.last_id++;
 		return;
@@ -252,19 +256,20 @@ static struct row_task *finance_task(const struct store *store)
 	return NULL;
 }
 
-static bool any_undecided(const struct store *store)
+static int64_t count_undecided(const struct store *store)
 {
+	int64_t count = 0;
+
 	for (size_t i = 0; i < store->link.count; i++)
-		if (verdict_is(store_row(store->link, link, i), undecided))
-			return true;
-	return false;
+		count += verdict_is(store_row(store->link, link, i), undecided);
+	return count;
 }
 
 static void close_finance_task(struct store *store)
 {
 	struct row_task *task = finance_task(store);
 
-	if (task == NULL || any_undecided(store))
+	if (task == NULL || count_undecided(store) > 0)
 		return;
 	task = touch(store, task, task);
 	task->state = "done";
@@ -281,12 +286,12 @@ bool ask_links_save(struct store *store, struct ask *ask)
 	drop_old_suggestions(store, links);
 	json_array_foreach(links, i, one) keep_link(store, one, &automatic, &suggested);
 	close_finance_task(store);
-	if (suggested > 0 && finance_task(store) == NULL) {
+	if (count_undecided(store) > 0 && finance_task(store) == NULL) {
 		struct row_task *task = store_task_add(store, "finance_match", "finance");
 
 		task->title = "A transfer without its reference waits for a decision";
 		task->values =
-			store_json(store, json_pack("{s:I}", "suggested", (json_int_t)suggested));
+			store_json(store, json_pack("{s:I}", "suggested", (json_int_t)count_undecided(store)));
 	}
 	store_notify(store);
 	ask_reply_json(ask,

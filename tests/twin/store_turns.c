@@ -46,6 +46,21 @@ static bool is_returned(const struct store *store, int64_t line)
 	return false;
 }
 
+/* Does MEMO speak of another order: by its reference, or by the serial of its transfer? */
+static bool speaks_of_another(
+	const struct store *store, const struct row_order *order, const char *memo)
+{
+	for (size_t i = 0; i < store->order.count; i++) {
+		const struct row_order *other = store_row(store->order, order, i);
+
+		if (other->id != order->id &&
+			(strstr(memo, other->reference) != NULL ||
+				names_transfer(store, other, memo)))
+			return true;
+	}
+	return false;
+}
+
 /* A credit of the order's amount that says it gives a transfer back. */
 static bool gives_back(
 	const struct store *store, const struct row_order *order, const struct row_line *line)
@@ -160,6 +175,14 @@ static void drop_links(struct store *store, int64_t order)
 	}
 }
 
+static bool came_back(const struct store *store, int64_t order)
+{
+	for (size_t i = 0; i < store->giveback.count; i++)
+		if (store_row(store->giveback, giveback, i)->order == order)
+			return true;
+	return false;
+}
+
 static bool reopen_order(struct turn_step *step, const json_t *value)
 {
 	struct store *store = step->store;
@@ -172,9 +195,11 @@ static bool reopen_order(struct turn_step *step, const json_t *value)
 		return fault_set(
 			step->fault, FAULT_CONFLICT, "returns.order_id is null [not null]");
 	line = returned_line(store, old);
-	back = store_add(store, &store->giveback);
-	back->order = old->id;
-	back->line = line != NULL ? line->id : 0;
+	if (!came_back(store, old->id)) {
+		back = store_add(store, &store->giveback);
+		back->order = old->id;
+		back->line = line != NULL ? line->id : 0;
+	}
 	drop_links(store, old->id);
 	touch(store, order, old)->status = "cancelled";
 	fresh = store_add(store, &store->order);
@@ -203,6 +228,19 @@ static bool paid_at(struct turn_step *step, const json_t *value)
 	return true;
 }
 
+/* The due of RENEWAL, which may have named an order that was cancelled. */
+static struct row_due *due_of(struct store *store, int64_t renewal)
+{
+	struct row_due *due;
+
+	for (size_t i = 0; i < store->due.count; i++)
+		if (store_row(store->due, due, i)->renewal == renewal)
+			return touch(store, due, store_row(store->due, due, i));
+	due = store_add(store, &store->due);
+	due->renewal = renewal;
+	return due;
+}
+
 static bool use_credit(struct turn_step *step, const json_t *value)
 {
 	struct store *store = step->store;
@@ -216,8 +254,7 @@ static bool use_credit(struct turn_step *step, const json_t *value)
 		return fault_set(
 			step->fault, FAULT_CONFLICT, "credit %" PRId64 " was used meanwhile", id);
 	touch(store, credit, credit)->state = "used";
-	due = store_add(store, &store->due);
-	due->renewal = step->renewal->id;
+	due = due_of(store, step->renewal->id);
 	due->order = credit->order;
 	due->amount_fen = credit->amount_fen;
 	store_tasks_close(store, store_get(&store->renewal, credit->renewal), "credit");
@@ -456,7 +493,8 @@ static bool may_refund(
 		(text_equal(json_peek_text(doc, "party_account"), order->payee_account) ||
 			text_equal(json_peek_text(doc, "party_name"), order->payee_name)) &&
 		json_as_instant(doc, "paid_at") >= order->made_at - CLOCK_DAY &&
-		!is_refunded(store, line->id) && !is_returned(store, line->id);
+		!is_refunded(store, line->id) && !is_returned(store, line->id) &&
+		!speaks_of_another(store, order, json_peek_text(doc, "memo"));
 }
 
 static json_t *refund_lines(const struct store *store, const struct row_order *order)

@@ -79,7 +79,7 @@ struct row_renewal *store_fenced(
 void store_wake(struct store *store, struct row_renewal *renewal)
 {
 	renewal = touch(store, renewal, renewal);
-	renewal->woken_at = store_now();
+	renewal->woken_at = store_now() > renewal->claimed_at ? store_now() : renewal->claimed_at + 1;
 	if (renewal->claimed_until == NO_INSTANT)
 		renewal->due_at = store_now();
 	store_notify(store);
@@ -192,7 +192,7 @@ bool ask_claim(struct store *store, struct ask *ask)
 		after_id = renewal->id;
 		renewal = touch(store, renewal, renewal);
 		renewal->epoch = ++store->lease_epoch;
-		renewal->claimed_at = store_now();
+		renewal->claimed_at = store_now() > renewal->woken_at ? store_now() : renewal->woken_at;
 		renewal->claimed_until = store_now() + lease * CLOCK_SECOND;
 		if (store->watch.on_claim != NULL)
 			store->watch.on_claim(store->watch.context, renewal->id, renewal->epoch);
