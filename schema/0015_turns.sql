@@ -251,8 +251,8 @@ create function qr_next() returns trigger language plpgsql as $$
 begin
   if old.secret is not null and new.secret is null then
     perform renewals_wake(array(select o.id from renewals o
-      where o.state = 'binding' and o.blocked_reason = 'handler_busy'
-        and handler_of(o) = (select handler_of(r) from renewals r where r.id = new.renewal_id)
+      where o.state = 'binding' and o.id <> new.renewal_id -- one that is looked at just now has no reason yet
+        and coalesce(o.blocked_reason, 'handler_busy') = 'handler_busy' and handler_of(o) = (select handler_of(r) from renewals r where r.id = new.renewal_id)
       order by o.old_not_after, o.id limit 2));
   end if;
   return null;

@@ -75,9 +75,9 @@ bool store_code_turn(const struct store *store, const struct row_renewal *renewa
 	return true;
 }
 
-/* The next of the same handler, by expiry, after the one at (AFTER, AFTER_ID). */
+/* The next of the same handler, by expiry, after AFTER; never BUT. */
 static struct row_renewal *next_busy(
-	const struct store *store, int64_t handler, const struct row_renewal *after)
+	const struct store *store, int64_t handler, const struct row_renewal *after, int64_t but)
 {
 	struct row_renewal *best = NULL;
 
@@ -86,9 +86,10 @@ static struct row_renewal *next_busy(
 		bool later = after == NULL || other->old_not_after > after->old_not_after ||
 			(other->old_not_after == after->old_not_after && other->id > after->id);
 
-		if (later && text_equal(other->state, "binding") &&
-			text_equal(other->blocked_reason, "handler_busy") && handler != 0 &&
-			handler_of(store, other) == handler &&
+		if (later && text_equal(other->state, "binding") && other->id != but &&
+			(other->blocked_reason == NULL ||
+				text_equal(other->blocked_reason, "handler_busy")) &&
+			handler != 0 && handler_of(store, other) == handler &&
 			(best == NULL || other->old_not_after < best->old_not_after))
 			best = other;
 	}
@@ -106,7 +107,7 @@ void store_task_forget(struct store *store, struct row_task *task)
 		return;
 	store_notify(store);
 	for (int i = 0; i < 2; i++) {
-		next = next_busy(store, handler_of(store, renewal), next);
+		next = next_busy(store, handler_of(store, renewal), next, renewal->id);
 		if (next == NULL)
 			return;
 		store_wake(store, next);

@@ -50,6 +50,23 @@ static void a_handler_has_one_live_code_at_a_time(void **state)
 	free(ids[1]);
 }
 
+/* It has looked whose turn it is, and its reason is not kept yet. */
+static void the_next_is_woken_while_it_is_looked_at(void **state)
+{
+	char *ids[2];
+	(void)state;
+	two_that_bind(ids);
+	step_with(ids[0], CALL(BIND, QR("B1")));
+	(void)sql("update renewals set due_at = 'infinity'");
+	assert_sql("t", "select blocked_reason is null from renewals where id = %s", ids[1]);
+	step_with(ids[0],
+		CALL(BIND_STATUS,
+			"{\"state\":\"confirmed\",\"certificates\":[{\"id\":\"X\",\"serial\":\"t1\",\"issuer_sha256\":\"ca\"}]}"));
+	assert_sql("t", "select due_at <= now() from renewals where id = %s", ids[1]);
+	free(ids[0]);
+	free(ids[1]);
+}
+
 /* ---- prices ---- */
 
 #define LIST(price) \
@@ -359,6 +376,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		stage_test(a_handler_has_one_live_code_at_a_time),
+		stage_test(the_next_is_woken_while_it_is_looked_at),
 		stage_test(a_price_list_wants_two_people_and_then_stands),
 		stage_test(a_later_price_list_waits_for_its_day),
 		stage_test(a_card_is_the_effect_and_its_answer_the_outcome),
