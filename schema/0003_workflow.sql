@@ -91,7 +91,7 @@ begin
   if is_held(v_unit, r.ca) then
     raise exception 'held: no effect may start (xuqi hold list)' using errcode = 'XQ409';
   end if;
-  if r.spend_approval is null then
+  if r.spend_approval is null and p_op <> 'withdraw' then -- to leave needs no approval
     raise exception 'renewal % has no valid spend approval', p_id using errcode = 'XQ403';
   end if;
   select alert into v_alert from ca_facts where ca = r.ca;

@@ -22,7 +22,7 @@ begin
   on conflict (kind, renewal_id) where state = 'open' and renewal_id is not null
   do update set values = excluded.values, secret = excluded.secret, instruction = excluded.instruction,
     title = excluded.title,
-    due_at = case when p_task ? 'due_is_usual' then coalesce(tasks.due_at, excluded.due_at) else excluded.due_at end;
+    due_at = case when p_task ? 'due_is_usual' or not p_task ? 'due_at' then coalesce(tasks.due_at, excluded.due_at) else excluded.due_at end;
 end $$;
 
 create function tasks_close(p_renewal bigint, p_kinds text[], p_state text) returns void language sql as $$

@@ -297,11 +297,11 @@ returns void language plpgsql as $$
 begin
   insert into journal (renewal_id, event, by, text) values (p_renewal, p_kind, 'xuqid', p_title);
   perform task_open(p_renewal, jsonb_build_object('kind', p_kind, 'role', 'finance', 'title', p_title, 'instruction', p_instruction,
-    'if_ignored', p_ignored, 'needs', '["settled"]'::jsonb, 'due_at', now() + interval '3 days', 'escalate_at', now() + interval '5 days',
-    'values', (select jsonb_build_object('reference', o.reference, 'payee', o.payee_name, 'amount_fen', p_line.amount_fen,
+    'if_ignored', p_ignored, 'needs', '["settled"]'::jsonb, 'values', (select jsonb_build_object('reference', o.reference, 'payee', o.payee_name, 'amount_fen', p_line.amount_fen,
       'paid_at', p_line.paid_at, 'bank_serial', p_line.bank_serial) from order_of(p_renewal) o)));
 end $$;
 
+-- Its deadline is in working days, which xuqid counts: it hears of the task at once (tasks_tell).
 create function debt_open(p_renewal bigint, p_line statement_lines) returns void language sql as $$
   select money_task(p_renewal, 'debt', '退汇: an approved renewal is not paid any more',
     'The bank gave back the transfer of this renewal after the CA had approved it. The renewal goes on; the fee is owed. Agree with '
@@ -381,8 +381,9 @@ begin
   if commits(d) then
     insert into journal (renewal_id, event, by, text) values (r.id, 'withdrawal_asked', p->>'login', d->>'reason');
     update renewals set facts = facts || jsonb_build_object('withdraw', jsonb_build_object('reason', d->>'reason', 'by', p->>'login', 'at', now()))
-      || case when r.state = 'awaiting_approval' and not v_paid and r.facts->>'application_id' is not null
-           then jsonb_build_object('leftover', r.facts->>'application_id') else '{}' end -- the next renewal withdraws it at the CA
+      -- no step of its own withdraws its draft at the CA: refunding does, or the next renewal
+      || case when r.state = 'awaiting_approval' and r.facts->>'application_id' is not null
+           then case when v_paid then '{"to_withdraw":true}' else jsonb_build_object('leftover', r.facts->>'application_id') end else '{}' end
       where id = r.id;
     if r.state in ('planned', 'awaiting_approval') then -- no step of its own comes here
       perform conclude_turns(r.id, case when v_paid or order_of(r.id) is null then '{"leave":true}'::jsonb else '{"leave":true,"cancel_order":true}' end);

@@ -74,7 +74,7 @@ static enum flow_next plan_make_it(struct flow *flow, void *self)
 	struct plan_ask *plan = self;
 	struct fault fault;
 
-	if (!planning_make(&plan->planning, &plan->ask.app->settings, plan->policy, flow_rows(flow),
+	if (!planning_make(&plan->planning, plan->ask.app, plan->policy, flow_rows(flow),
 		    plan->meta, &fault))
 		return flow_fail_with(flow, &fault);
 	return FLOW_NEXT;

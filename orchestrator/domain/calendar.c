@@ -154,6 +154,40 @@ int64_t calendar_next_office_at(const struct calendar *calendar, int64_t at)
 	return day_start(day) + calendar->open_minute * CLOCK_MINUTE;
 }
 
+bool calendar_minute(int64_t *minute, const char *text)
+{
+	enum { TIME_LEN = 5 };
+
+	char whole[CLOCK_TEXT];
+	int64_t at;
+
+	if (text == NULL || strlen(text) != TIME_LEN)
+		return false;
+	(void)snprintf(whole, sizeof whole, "1970-01-01T%s:00Z", text);
+	if (!clock_parse(&at, whole))
+		return false;
+	*minute = at / CLOCK_MINUTE;
+	return true;
+}
+
+int64_t calendar_next_slot(
+	const struct calendar *calendar, int64_t at, const int64_t *minutes, size_t count)
+{
+	int64_t today = day_of(at), next = INT64_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t day = first_worked_from(calendar, today), slot;
+
+		slot = day_start(day) + minutes[i] * CLOCK_MINUTE;
+		if (slot <= at)
+			slot = day_start(first_worked_from(calendar, day + 1)) +
+				minutes[i] * CLOCK_MINUTE;
+		if (slot < next)
+			next = slot;
+	}
+	return count > 0 ? next : at;
+}
+
 /* The DAYSth working day after DAY; 0: DAY itself or the next that is worked. */
 static int64_t count_on(const struct calendar *calendar, int64_t day, int64_t days)
 {
@@ -313,17 +347,12 @@ static bool read_minute(const struct reader *reader, const struct yaml_node *map
 	const char *key, int64_t *minute)
 {
 	const struct yaml_node *node = yaml_find(mapping, key);
-	char text[CLOCK_TEXT];
-	int64_t at;
 
 	if (node == NULL || node->kind != YAML_SCALAR)
 		return refuse(
 			reader, mapping, "office hours are { open: \"09:00\", close: \"17:30\" }");
-	(void)snprintf(text, sizeof text, "1970-01-01T%.6s:00Z", node->text);
-	if (!clock_parse(&at, text))
-		return refuse(reader, node, "expected a time such as \"09:00\"");
-	*minute = at / CLOCK_MINUTE;
-	return true;
+	return calendar_minute(minute, node->text) ||
+		refuse(reader, node, "expected a time such as \"09:00\"");
 }
 
 static bool read_office(struct reader *reader, const struct yaml_node *node)

@@ -43,6 +43,12 @@ bool calendar_is_office_time(const struct calendar *calendar, int64_t at);
 /* AT if it is office time, else when the office opens next. */
 int64_t calendar_next_office_at(const struct calendar *calendar, int64_t at);
 
+/* TEXT as HH:MM into minutes of the day; false for anything else. */
+bool calendar_minute(int64_t *minute, const char *text);
+/* The first instant after AT that is one of COUNT MINUTES of a working day; AT itself where COUNT is 0. */
+int64_t calendar_next_slot(
+	const struct calendar *calendar, int64_t at, const int64_t *minutes, size_t count);
+
 /* An instant, and whether it was counted over a year that is not known. */
 struct calendar_instant {
 	int64_t at;

@@ -123,6 +123,19 @@ static unsigned when(bool holds, enum plan_block block)
 	return holds ? 1u << block : 0;
 }
 
+/* Where a person installs in the CA's own client, an agent may see the token, and need not. */
+static unsigned find_installer_blocks(
+	const struct plan_request *request, const struct plan_candidate *candidate)
+{
+	bool is_seen = candidate->token_serial != NULL;
+
+	if (request->person_installs)
+		return 0;
+	return when(!is_seen, PLAN_BLOCK_TOKEN_UNSEEN) |
+		when(is_seen && !candidate->has_agent, PLAN_BLOCK_AGENT_ABSENT) |
+		when(text_equal(candidate->key_type, "SM2"), PLAN_BLOCK_SM2);
+}
+
 static unsigned find_blocks(
 	const struct plan_request *request, const struct plan_candidate *candidate)
 {
@@ -130,19 +143,18 @@ static unsigned find_blocks(
 	bool is_known = candidate->client_version != NULL &&
 		version_compare(
 			&order, candidate->client_version, request->policy->minimum_client_version);
-	bool is_seen = candidate->token_serial != NULL;
+	/* without an agent the person who binds reads it off the screen and gives it back */
+	bool is_awaited = !request->person_installs || candidate->has_agent;
 
-	return when(!is_known, PLAN_BLOCK_CLIENT_UNKNOWN) |
+	return when(!is_known && is_awaited, PLAN_BLOCK_CLIENT_UNKNOWN) |
 		when(is_known && order < 0, PLAN_BLOCK_CLIENT_OLD) |
 		when(!candidate->has_handler, PLAN_BLOCK_NO_HANDLER) |
 		when(candidate->has_handler && candidate->handler_authorised_until <= request->now,
 			PLAN_BLOCK_HANDLER_EXPIRED) |
-		when(!is_seen, PLAN_BLOCK_TOKEN_UNSEEN) |
-		when(is_seen && !candidate->has_agent, PLAN_BLOCK_AGENT_ABSENT) |
 		when(candidate->token_free_bytes >= 0 &&
 				candidate->token_free_bytes < TOKEN_FREE_MIN,
 			PLAN_BLOCK_TOKEN_FULL) |
-		when(text_equal(candidate->key_type, "SM2"), PLAN_BLOCK_SM2);
+		find_installer_blocks(request, candidate);
 }
 
 static void plan_row(struct plan_row *row, const struct plan_request *request,

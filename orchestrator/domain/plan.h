@@ -41,6 +41,7 @@ struct plan_request {
 	size_t candidate_count;
 	const struct plan_term *terms; /* what the CA offers now */
 	size_t term_count;
+	bool person_installs; /* in the CA's own client: no agent is waited for */
 	int64_t now;
 };
 

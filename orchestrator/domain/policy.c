@@ -12,6 +12,7 @@
 #include "common/text.h"
 #include "common/version.h"
 #include "common/yaml.h"
+#include "orchestrator/domain/calendar.h"
 
 enum field_kind {
 	FIELD_TEXT,
@@ -19,6 +20,7 @@ enum field_kind {
 	FIELD_VERSION,
 	FIELD_NUMBER,
 	FIELD_LIST,
+	FIELD_TIMES,
 	FIELD_TERMS,
 	FIELD_KEY,
 	FIELD_PAYMENT,
@@ -93,6 +95,8 @@ static const struct field root_fields[] = {
 		"a number of working days from 1 to 60" },
 	{ "invoice_working_days", FIELD_NUMBER, AT(invoice_working_days), 1, 60, NULL, false,
 		"a number of working days from 1 to 60" },
+	{ "verify_at", FIELD_TIMES, AT(verify_at), 0, 0, NULL, false,
+		"a list of times such as \"09:30\"" },
 	{ "sites", FIELD_LIST, AT(sites), 0, 0, NULL, false,
 		"a list of SERVICE=SITE, with * for every service" },
 };
@@ -131,6 +135,7 @@ void policy_free(struct policy *policy)
 	free_list(&policy->units);
 	free_list(&policy->services);
 	free_list(&policy->sites);
+	free_list(&policy->verify_at);
 	free(policy->name);
 	free(policy->ca);
 	free(policy->payer_account);
@@ -232,12 +237,15 @@ static bool is_email(const char *text)
 
 static bool fits_kind(enum field_kind kind, const char *text)
 {
+	int64_t minute;
 	int order = 0;
 
 	if (*text == '\0')
 		return false;
 	if (kind == FIELD_EMAIL)
 		return is_email(text);
+	if (kind == FIELD_TIMES)
+		return calendar_minute(&minute, text);
 	return kind != FIELD_VERSION || version_compare(&order, text, "0");
 }
 
@@ -268,7 +276,7 @@ static bool read_list(
 		return refuse_value(reader, field, node);
 	list->words = zalloc(POLICY_LIST_MAX, sizeof(*list->words));
 	for (const struct yaml_node *item = node->child; item != NULL; item = item->next) {
-		if (item->kind != YAML_SCALAR || *item->text == '\0')
+		if (item->kind != YAML_SCALAR || !fits_kind(field->kind, item->text))
 			return refuse_value(reader, field, item);
 		if (list->count == POLICY_LIST_MAX)
 			return refuse(reader, item, "\"%s\" has more than %d entries", field->key,
@@ -352,6 +360,7 @@ static bool read_field(
 	case FIELD_NUMBER:
 		return read_number(reader, field, node);
 	case FIELD_LIST:
+	case FIELD_TIMES:
 		return read_list(reader, field, node);
 	case FIELD_TERMS:
 		return read_terms(reader, field, node);
@@ -433,6 +442,8 @@ static void seal(struct policy *policy)
 	json_put_number(json, "review_working_days", policy->review_working_days);
 	json_put_number(json, "invoice_working_days", policy->invoice_working_days);
 	json_object_set_new(json, "sites", list_json(&policy->sites));
+	if (policy->verify_at.count > 0)
+		json_object_set_new(json, "verify_at", list_json(&policy->verify_at));
 	json_put_number(json, "privacy_keep_days", policy->privacy_keep_days);
 	policy->canonical = json_write_canonical(json);
 	sha256_hex(policy->sha256, policy->canonical, strlen(policy->canonical));

@@ -52,6 +52,8 @@ struct policy {
 	enum policy_payment payment;
 	int64_t review_working_days; /* silent for longer: somebody asks the CA (审核) */
 	int64_t invoice_working_days; /* none after so many: asked for again, then fetched by a person */
+	struct policy_list
+		verify_at; /* HH:MM of working days: a transfer that had not arrived is declared again */
 	struct policy_list sites;  /* `SERVICE=SITE` or `*=SITE`: who must learn the new serial */
 	int64_t privacy_keep_days; /* personal data is erased so many days after the renewal's end */
 	char *canonical;           /* the effective policy as JSON, keys sorted */

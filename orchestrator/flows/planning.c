@@ -156,9 +156,15 @@ static json_t *plan_document(const struct settings *settings, const struct polic
 			.price_version = json_peek_number(meta, "price_version", 0) });
 }
 
-bool planning_make(struct planning *out, const struct settings *settings,
-	const struct policy *policy, const PGresult *candidates, const json_t *meta,
-	struct fault *fault)
+static bool person_installs(const struct app *app, const char *ca)
+{
+	const struct connector *connector = connector_for(&app->connectors, ca);
+
+	return connector != NULL && connector_can(connector, CAN_PERSON_INSTALLS);
+}
+
+bool planning_make(struct planning *out, const struct app *app, const struct policy *policy,
+	const PGresult *candidates, const json_t *meta, struct fault *fault)
 {
 	struct plan_term terms[PLAN_TERMS_MAX];
 	size_t term_count = read_terms(terms, meta), count = (size_t)PQntuples(candidates);
@@ -176,10 +182,11 @@ bool planning_make(struct planning *out, const struct settings *settings,
 			    .candidate_count = count,
 			    .terms = terms,
 			    .term_count = term_count,
+			    .person_installs = person_installs(app, policy->ca),
 			    .now = clock_now() },
 		    fault))
 		return false;
-	out->document = plan_document(settings, policy, &plan, meta);
+	out->document = plan_document(&app->settings, policy, &plan, meta);
 	approval_digest(out->digest, out->document);
 	out->shown = plan_shown(&plan, policy, out->document, out->digest);
 	out->included = plan.included;

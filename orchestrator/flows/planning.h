@@ -19,7 +19,6 @@ struct planning {
 
 /* Plan under POLICY; META is what the CA said last, or NULL.  FAULT_LATER where the CA's terms are not known
  * yet.  planning_done releases it. */
-bool planning_make(struct planning *out, const struct settings *settings,
-	const struct policy *policy, const PGresult *candidates, const json_t *meta,
-	struct fault *fault) MUST_CHECK;
+bool planning_make(struct planning *out, const struct app *app, const struct policy *policy,
+	const PGresult *candidates, const json_t *meta, struct fault *fault) MUST_CHECK;
 void planning_done(struct planning *planning);

@@ -102,6 +102,13 @@ static bool is_asked_at_ca(const struct stage_run *run)
 		connector_op(run->connector, CONNECTOR_REFUND)->offered;
 }
 
+/* A draft that was left before it went back to the gates, after its fee was sent. */
+static bool stands_at_ca(const struct stage_run *run)
+{
+	return stage_flag(run, "facts.to_withdraw") && stage_can(run, CAN_WITHDRAW) &&
+		stage_text(run, "facts.application_id") != NULL;
+}
+
 static enum stage_next refunding_decide(struct stage_run *run)
 {
 	const char *outcome = json_peek_text(stage_answer(run, "refund"), "outcome"),
@@ -118,10 +125,14 @@ static enum stage_next refunding_decide(struct stage_run *run)
 		refund_ask(run, "A renewal ended after its payment");
 	if (!is_asked_at_ca(run))
 		return stage_await(run, "refund");
+	if (stands_at_ca(run))
+		return stage_call(run, CONNECTOR_WITHDRAW, application, NULL);
 	if (refund != NULL)
 		return stage_call(run, CONNECTOR_REFUND, refund, NULL);
-	if (payment != NULL)
+	if (payment != NULL && !(application != NULL && stage_flag(run, "facts.ask_application")))
 		return stage_call(run, CONNECTOR_PAY_STATUS, payment, NULL);
+	if (payment != NULL)
+		return stage_call(run, CONNECTOR_STATUS, application, NULL);
 	return application != NULL ? stage_call(run, CONNECTOR_REFUND, application, NULL)
 				   : stage_await(run, "refund");
 }
@@ -138,14 +149,50 @@ static enum stage_next refund_failed(struct stage_run *run, const char *state)
 		run, ON_REFUND_FAILED, "the CA's refund is %s: finance asks the CA", state);
 }
 
-/* The payment knows its refund; without one nothing of ours was taken, or the CA has not begun yet. */
+static enum stage_next follow(struct stage_run *run, const char *refund)
+{
+	stage_fact_text(run, "refund_id", refund);
+	return stage_wait(run, NULL, 0);
+}
+
+static const char *first_refund(const struct stage_run *run)
+{
+	return json_string_value(
+		json_array_get(json_object_get(run->outcome.data, "refund_ids"), 0));
+}
+
+/* The payment knows its refund; without one nothing of ours was taken, the CA has not begun yet, or the application
+ * says that the fee is kept. */
 static enum stage_next learn_refund(struct stage_run *run)
 {
 	const char *refund = json_peek_text(run->outcome.data, "refund_id");
 
-	if (refund == NULL)
-		return stage_poll(run, "refund");
-	stage_fact_text(run, "refund_id", refund);
+	if (refund != NULL)
+		return follow(run, refund);
+	stage_fact(run, "ask_application", json_true());
+	return stage_wait(run, NULL, 0);
+}
+
+static enum stage_next learn_fee(struct stage_run *run)
+{
+	const char *fee = json_peek_text(run->outcome.data, "fee");
+
+	if (text_equal(fee, "carried_over"))
+		return credited(run, "told by the CA");
+	if (first_refund(run) != NULL)
+		return follow(run, first_refund(run));
+	stage_fact(run, "ask_application", json_null());
+	return stage_poll(run, "refund");
+}
+
+/* What the CA does not let go is left to the next renewal of the certificate. */
+static enum stage_next draft_withdrawn(struct stage_run *run)
+{
+	stage_fact(run, "to_withdraw", json_null());
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		stage_fact_text(run, "leftover", stage_text(run, "facts.application_id"));
+	else if (first_refund(run) != NULL)
+		return follow(run, first_refund(run));
 	return stage_wait(run, NULL, 0);
 }
 
@@ -153,14 +200,16 @@ static enum stage_next refunding_settle(struct stage_run *run)
 {
 	const char *state = json_peek_text(run->outcome.data, "state");
 
+	if (run->call.op == CONNECTOR_WITHDRAW)
+		return draft_withdrawn(run);
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return stage_poll(run, "refund"); /* finance has its task all the while */
 	if (run->call.op == CONNECTOR_PAY_STATUS)
 		return learn_refund(run);
+	if (run->call.op == CONNECTOR_STATUS)
+		return learn_fee(run);
 	if (text_equal(state, "success") || text_equal(state, "refunded"))
 		return arrived(run, only_line(run), "the CA");
-	if (text_equal(state, "carried_over"))
-		return credited(run, "told by the CA");
 	if (text_equal(state, "abnormal") || text_equal(state, "closed"))
 		return refund_failed(run, state);
 	return stage_poll(run, "refund");

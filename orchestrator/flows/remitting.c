@@ -6,6 +6,8 @@
 #include "orchestrator/domain/calendar.h"
 #include "orchestrator/flows/turns.h"
 
+enum { SLOTS_MAX = 48 };
+
 const char *remit_target(const struct stage_run *run)
 {
 	const char *payment = stage_text(run, "facts.payment_id");
@@ -149,11 +151,28 @@ void remit_ask_finance(struct stage_run *run)
 			stage_text(run, "order.reference")));
 }
 
+/* The policy's times of a working day; how many there are. */
+static size_t slots_of(const struct stage_run *run, int64_t minutes[SLOTS_MAX])
+{
+	const json_t *item, *list = stage_at(run, "campaign.policy.verify_at");
+	size_t i, count = 0;
+
+	json_array_foreach(list, i, item)
+	{
+		if (count < SLOTS_MAX && calendar_minute(&minutes[count], json_string_value(item)))
+			count++;
+	}
+	return count;
+}
+
 int64_t remit_again_seconds(const struct stage_run *run)
 {
-	int64_t now = clock_now(), at = now + run->app->settings.verify_seconds * CLOCK_SECOND;
+	int64_t now = clock_now(), minutes[SLOTS_MAX], at;
+	size_t count = slots_of(run, minutes);
 
+	at = count > 0 ? calendar_next_slot(run->app->calendar, now, minutes, count)
+		       : now + run->app->settings.verify_seconds * CLOCK_SECOND;
 	if (stage_flag(run, "pace.office_hours"))
 		at = calendar_next_office_at(run->app->calendar, at);
-	return (at - now) / CLOCK_SECOND;
+	return (at - now + CLOCK_SECOND - 1) / CLOCK_SECOND;
 }

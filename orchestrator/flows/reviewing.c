@@ -90,14 +90,17 @@ static void ask_about_silence(struct stage_run *run)
 static enum stage_next is_closed(struct stage_run *run)
 {
 	const char *fee = json_peek_text(run->outcome.data, "fee");
+	const json_t *refund = json_array_get(json_object_get(run->outcome.data, "refund_ids"), 0);
 
-	opening_forget(run);
 	if (text_equal(fee, "carried_over")) {
+		opening_forget(run);
 		stage_put(run, "kind",
 			json_string(stage_flag(run, "set.expired") ? "expired" : "expiring"));
 		return stage_move(run, ON_APPLICATION_CLOSED,
 			"the CA closed the application and keeps its fee for another one, which is opened now");
 	}
+	if (json_is_string(refund))
+		stage_fact_text(run, "refund_id", json_string_value(refund));
 	refund_ask(run, "The CA closed the application after its payment");
 	return stage_move(run, ON_CLOSED_WITH_REFUND,
 		"the CA closed the application; its fee is to come back");

@@ -143,7 +143,7 @@ static void check_consent(struct world *world, const struct row_effect *effect)
 {
 	const struct acts *acts = acts_of(world, effect->renewal);
 
-	if (!acts->spend)
+	if (!acts->spend && strcmp(effect->op, "withdraw") != 0)
 		world_violated(world, "renewal %" PRId64 ": %s without a spend approval",
 			effect->renewal, effect->op);
 	if (strcmp(effect->op, "agree") == 0 && acts->accepted[0] == '\0')

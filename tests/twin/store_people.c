@@ -88,7 +88,8 @@ bool store_task_open(
 	else
 		task->secret = store_text(store, json_peek_text(doc, "secret"));
 	due_at = json_as_instant(doc, "due_at");
-	if (was_open && json_object_get(doc, "due_is_usual") != NULL && task->due_at != NO_INSTANT)
+	if (was_open && task->due_at != NO_INSTANT &&
+		(json_object_get(doc, "due_is_usual") != NULL || due_at == NO_INSTANT))
 		due_at = task->due_at;
 	task->due_at = due_at;
 	return true;

@@ -338,12 +338,12 @@ static struct row_effect *unsettled(const struct row_renewal *renewal, const cha
 }
 
 static bool gates_are_open(const struct store *store, const struct row_renewal *renewal,
-	bool spends, struct fault *fault)
+	const char *op, bool spends, struct fault *fault)
 {
 	if (set_is_held(store, renewal))
 		return fault_set(
 			fault, FAULT_CONFLICT, "held: no effect may start (xuqi hold list)");
-	if (renewal->spend_approval == 0)
+	if (renewal->spend_approval == 0 && strcmp(op, "withdraw") != 0)
 		return fault_set(fault, FAULT_DENIED,
 			"renewal %" PRId64 " has no valid spend approval", renewal->id);
 	if (spends && store->ca_alert != NULL)
@@ -397,8 +397,8 @@ static bool intend_one(struct store *store, struct ask *ask, const json_t *item,
 	struct row_effect *known;
 
 	if (renewal == NULL ||
-		!gates_are_open(
-			store, renewal, json_is_true(json_object_get(item, "spends")), ask->fault))
+		!gates_are_open(store, renewal, json_peek_text(item, "op"),
+			json_is_true(json_object_get(item, "spends")), ask->fault))
 		return false;
 	if (json_is_true(json_object_get(item, "alone")) && !store_code_is_free(store, renewal))
 		return fault_set(ask->fault, FAULT_CONFLICT,

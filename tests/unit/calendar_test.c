@@ -42,6 +42,21 @@ static int64_t days_of(const char *question)
 	return digits[1] - '0';
 }
 
+/* TIMES: HH:MM and a comma between. */
+static int64_t next_slot(const struct calendar *rules, int64_t when, const char *times)
+{
+	int64_t minutes[4];
+	size_t count = 0;
+
+	for (; *times != '\0' && count < COUNT_OF(minutes); count++) {
+		OWNED char *time = text_dupf("%.5s", times);
+
+		assert_true(calendar_minute(&minutes[count], time));
+		times += times[5] == ',' ? 6 : 5;
+	}
+	return calendar_next_slot(rules, when, minutes, count);
+}
+
 static char *answer(int64_t when, const char *question)
 {
 	if (text_equal(question, "worked"))
@@ -53,6 +68,9 @@ static char *answer(int64_t when, const char *question)
 	if (text_equal(question, "next_office"))
 		return instant((struct calendar_instant){
 			calendar_next_office_at(calendar, when), false });
+	if (text_starts(question, "slot "))
+		return instant((struct calendar_instant){
+			next_slot(calendar, when, question + strlen("slot ")), false });
 	if (text_starts(question, "add "))
 		return instant(calendar_add_working_days(calendar, when, days_of(question)));
 	if (text_starts(question, "due "))

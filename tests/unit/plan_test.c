@@ -59,7 +59,12 @@ static struct plan planned(const struct plan_candidate *candidates, size_t count
 	struct fault fault = { 0 };
 
 	if (!plan_make(&plan,
-		    &(struct plan_request){ policy, candidates, count, terms, term_count, NOW },
+		    &(struct plan_request){ .policy = policy,
+			    .candidates = candidates,
+			    .candidate_count = count,
+			    .terms = terms,
+			    .term_count = term_count,
+			    .now = NOW },
 		    &fault))
 		fail_msg("%s", fault.text);
 	return plan;
@@ -70,6 +75,23 @@ static struct plan_row planned_one(struct plan_candidate *candidate)
 {
 	CLEANUP(plan_donep) struct plan plan = planned(candidate, 1, offered, 3);
 
+	return plan.rows[0];
+}
+
+static struct plan_row planned_by_person(struct plan_candidate *candidate)
+{
+	CLEANUP(plan_donep) struct plan plan = { 0 };
+	struct fault fault;
+
+	assert_true(plan_make(&plan,
+		&(struct plan_request){ .policy = policy,
+			.candidates = candidate,
+			.candidate_count = 1,
+			.terms = offered,
+			.term_count = 3,
+			.person_installs = true,
+			.now = NOW },
+		&fault));
 	return plan.rows[0];
 }
 
@@ -185,6 +207,23 @@ static void what_would_make_it_wait_is_told(void **state)
 	assert_true(planned_one(&candidate).is_included);
 }
 
+static void where_a_person_installs_no_agent_is_waited_for(void **state)
+{
+	struct plan_candidate candidate = a_candidate(1, 20);
+
+	(void)state;
+	candidate.token_serial = candidate.client_version = NULL;
+	candidate.has_agent = false;
+	candidate.key_type = "SM2";
+	assert_int_not_equal(planned_one(&candidate).blocks, 0);
+	assert_int_equal(planned_by_person(&candidate).blocks, 0);
+	candidate.client_version = "4.7.5"; /* what is known counts all the same */
+	assert_int_equal(planned_by_person(&candidate).blocks, 1u << PLAN_BLOCK_CLIENT_OLD);
+	candidate.client_version = NULL;
+	candidate.has_agent = true; /* it will tell the version */
+	assert_int_equal(planned_by_person(&candidate).blocks, 1u << PLAN_BLOCK_CLIENT_UNKNOWN);
+}
+
 static void a_missing_media_number_changes_nothing(void **state)
 {
 	struct plan_candidate candidate = a_candidate(1, 20);
@@ -291,6 +330,7 @@ int main(void)
 		cmocka_unit_test(what_speaks_against_a_renewal_is_its_reason),
 		cmocka_unit_test(the_first_preferred_term_within_the_cap_is_taken),
 		cmocka_unit_test(what_would_make_it_wait_is_told),
+		cmocka_unit_test(where_a_person_installs_no_agent_is_waited_for),
 		cmocka_unit_test(a_missing_media_number_changes_nothing),
 		cmocka_unit_test(the_latest_safe_start_is_the_slack_before_the_end),
 		cmocka_unit_test(sentences_say_reason_price_and_what_blocks),

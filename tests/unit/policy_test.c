@@ -98,6 +98,20 @@ static void the_days_that_personal_data_is_kept_are_approved_too(void **state)
 	assert_string_not_equal(policy->sha256, silent->sha256);
 }
 
+static void the_times_of_a_working_day_are_in_order_and_approved_too(void **state)
+{
+	static const char least[] =
+		"name: a\nselect: {expires_within_days: 30}\nterms: [1]\nprice_cap_fen: 1\ninvoice_email: a@b\n";
+	OWNED char *text = text_dupf("%sverify_at: [\"14:00\", \"09:30\"]\n", least);
+	CLEANUP(policy_freep) struct policy *policy = a_policy(text);
+	CLEANUP(policy_freep) struct policy *silent = a_policy(least);
+
+	(void)state;
+	assert_non_null(strstr(policy->canonical, "\"verify_at\":[\"09:30\",\"14:00\"]"));
+	assert_null(strstr(silent->canonical, "verify_at"));
+	assert_string_not_equal(policy->sha256, silent->sha256);
+}
+
 static void what_is_not_written_has_its_default(void **state)
 {
 	CLEANUP(policy_freep)
@@ -225,6 +239,7 @@ int main(void)
 		cmocka_unit_test(ways_of_paying_and_what_follows_an_installation_are_policy),
 		cmocka_unit_test(every_field_arrives),
 		cmocka_unit_test(the_days_that_personal_data_is_kept_are_approved_too),
+		cmocka_unit_test(the_times_of_a_working_day_are_in_order_and_approved_too),
 		cmocka_unit_test(what_is_not_written_has_its_default),
 		cmocka_unit_test(the_delivered_policy_is_sound),
 		cmocka_unit_test(its_optional_fields_are_sound_too),

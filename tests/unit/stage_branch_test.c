@@ -145,6 +145,25 @@ static void a_remittance_refused_after_the_sitting_is_declared_again(void **stat
 		CALL(REMIT,
 			"{\"state\":\"failed\",\"failed\":{\"code\":\"REMITTANCE_MISMATCH\",\"reason\":\"time\"}}"));
 	assert_string_equal(state_now(), "awaiting_payment");
+/* ---- transfers that had not arrived ---- */
+
+static void a_transfer_is_looked_for_at_the_policys_times_of_a_working_day(void **state)
+{
+	OWNED char *renewal = a_renewal_in("awaiting_payment");
+	int64_t due, expected, minutes[] = { 600, 900 };
+	(void)state;
+	a_linked_transfer(renewal);
+	policy_says("{\"verify_at\":[\"10:00\",\"15:00\"]}");
+	expected = calendar_next_slot(app.calendar, clock_now(), minutes, COUNT_OF(minutes));
+	step_with(renewal,
+		CALL(REMIT,
+			"{\"state\":\"failed\",\"failed\":{\"code\":\"REMITTANCE_NOT_FOUND\"}}"));
+	assert_waits("verifying_payment", "ca_verification");
+	due = sql_number("select (extract(epoch from due_at) * 1000000)::bigint from renewals");
+	assert_true(due >= expected && due < expected + 10 * CLOCK_SECOND);
+	assert_true(calendar_is_working_day(app.calendar, due));
+}
+
 	assert_task("remittance", "finance", "付款时间");
 	step_alone(renewal);
 	assert_waits("awaiting_payment", "remittance_refused");
@@ -314,3 +333,4 @@ int main(void)
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
 }
+		stage_test(a_transfer_is_looked_for_at_the_policys_times_of_a_working_day),

@@ -115,6 +115,25 @@ static void before_the_gate_a_withdrawal_takes_effect_at_once(void **state)
 		"select renewal_withdraw(" P_OPERATOR ", '%s', '{\"reason\":\"x\"}')", renewal);
 }
 
+/* Its fee was sent before, then its price had to be approved again: nobody but refunding closes the draft at the CA. */
+static void a_paid_draft_is_withdrawn_at_the_ca(void **state)
+{
+	OWNED char *renewal = a_paid_first_renewal();
+	(void)state;
+	link_the_transfer();
+	step_with(renewal, CALL(OPEN, "{\"id\":\"A1\",\"state\":\"draft\"}"));
+	(void)sql(
+		"update ca_facts set meta = jsonb_set(meta, '{agreement,sha256}', '\"agree-2\"')");
+	step_alone(renewal);
+	assert_string_equal(state_now(), "awaiting_approval");
+	withdraw(renewal);
+	assert_string_equal(state_now(), "refunding");
+	step_with(renewal, CALL(WITHDRAW, "{\"state\":\"withdrawn\",\"refund_ids\":[\"F3\"]}"));
+	assert_string_equal(fake.said[0].id, "A1");
+	step_with(renewal, CALL(REFUND, "{\"state\":\"processing\"}"));
+	assert_string_equal(fake.said[0].id, "F3");
+}
+
 static void a_token_that_is_being_written_is_not_withdrawn(void **state)
 {
 	OWNED char *renewal = a_renewal_in("approved");
@@ -197,6 +216,38 @@ static void an_abnormal_refund_is_told_once_and_watched_on(void **state)
 	step_with(renewal, CALL(REFUND, "{\"state\":\"abnormal\"}"));
 	assert_sql("1", "select count(*) from journal where event = 'refund_failed'");
 	step_with(renewal, CALL(REFUND, "{\"state\":\"success\"}"));
+	assert_string_equal(state_now(), "refunded");
+}
+
+/* The contract says of an application that its fee is carried over, never of a refund. */
+static void a_fee_that_the_application_says_is_kept_becomes_a_credit(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\"}"));
+	step_with(renewal, CALL(PAY_STATUS, "{\"id\":\"P1\",\"state\":\"verified\"}"));
+	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\"}"));
+	assert_waits("refunding", "refund");
+	step_with(renewal, CALL(PAY_STATUS, "{\"id\":\"P1\",\"state\":\"verified\"}"));
+	step_with(renewal, CALL(STATUS, "{\"state\":\"closed\",\"fee\":\"carried_over\"}"));
+	assert_string_equal(state_now(), "failed");
+	assert_task("credit", "finance", "20000");
+	assert_sql("0", "select count(*) from tasks where kind = 'refund' and state = 'open'");
+}
+
+static void a_closed_application_names_its_refund(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal,
+		CALL(STATUS,
+			"{\"state\":\"closed\",\"fee\":\"refunded\",\"refund_ids\":[\"F9\"]}"));
+	assert_string_equal(state_now(), "refunding");
+	assert_sql("closed_with_refund", "select event from journal order by id desc limit 1");
+	step_with(renewal, CALL(REFUND, "{\"state\":\"success\"}"));
+	assert_string_equal(fake.said[0].id, "F9");
 	assert_string_equal(state_now(), "refunded");
 }
 
@@ -399,11 +450,14 @@ int main(void)
 		stage_test(a_linked_transfer_was_paid_whatever_finance_says),
 		stage_test(a_withdrawal_that_the_ca_refuses_waits_for_a_person),
 		stage_test(before_the_gate_a_withdrawal_takes_effect_at_once),
+		stage_test(a_paid_draft_is_withdrawn_at_the_ca),
 		stage_test(a_token_that_is_being_written_is_not_withdrawn),
 		stage_test(a_queued_installation_is_withdrawn_with_its_order),
 		stage_test(the_banks_own_line_ends_a_refund),
 		stage_test(a_credit_without_a_name_waits_for_finance_or_the_ca),
 		stage_test(an_abnormal_refund_is_told_once_and_watched_on),
+		stage_test(a_fee_that_the_application_says_is_kept_becomes_a_credit),
+		stage_test(a_closed_application_names_its_refund),
 		stage_test(a_closed_refund_becomes_a_credit_that_pays_the_next_application),
 		stage_test(a_returned_transfer_reopens_its_due_by_two_people),
 		stage_test(a_transfer_that_came_back_before_it_was_declared_is_paid_anew),

@@ -3,6 +3,7 @@
  * assignment, succession, and who is told when nobody does it. */
 #include "tests/unit/stages.h"
 
+#include "orchestrator/domain/task_kind.h"
 #include "orchestrator/flows/tending.h"
 #include "sql.h"
 
@@ -222,9 +223,10 @@ static void tend(void)
 		tending = tending_new(&app, &fault);
 	assert_non_null(tending);
 	(void)sql("notify xuqi_tasks");
-	do
+	do {
+		(void)event_base_loopexit(app.base, &(struct timeval){ .tv_usec = 50000 });
 		(void)event_base_loop(app.base, EVLOOP_ONCE);
-	while (clock_monotonic_ms() < until &&
+	} while (clock_monotonic_ms() < until &&
 		(flow_engine_running(app.engine) > 0 ||
 			sql_number(
 				"select count(*) from tasks where state = 'open' and (due_at is null or escalate_at <= now())") >
@@ -252,6 +254,32 @@ static void a_task_that_came_without_a_deadline_gets_one(void **state)
 	tend();
 
 	assert_sql("2026-10-09 09:30:00", "select due_at at time zone 'UTC' from tasks");
+}
+
+/* Opened by the database itself, which knows no calendar. */
+static void a_debt_is_due_in_working_days(void **state)
+{
+	OWNED char *renewal = a_renewal_in("approved");
+	(void)state;
+	a_linked_transfer(renewal);
+	(void)sql(
+		"insert into statement_lines (statement_id, line_key, row, byte_offset, raw, own_account, own_name, direction, amount_fen, amount_raw, paid_at, paid_at_raw, "
+		"paid_at_precision, party_name, party_account, party_bank, memo, bank_serial) values (1, 'back', 2, 1, '', '6222', 'Acme', 'in', 20000, '', now(), '', "
+		"'second', 'CA Ltd', '8888', 'Bank', '退汇 XQ0000000012', 'C2')");
+	assert_sql("debt", "select kind from tasks where due_at is null");
+
+	tend();
+
+	int64_t opened =
+		sql_number("select (extract(epoch from opened_at) * 1000000)::bigint from tasks");
+	assert_int_equal(
+		sql_number("select (extract(epoch from due_at) * 1000000)::bigint from tasks"),
+		calendar_due(app.calendar, opened, task_kind_find("debt")->due_days).at);
+	assert_sql("t", "select escalate_at > due_at from tasks");
+	(void)sql(
+		"select debt_open(%s, n) from statement_lines n where line_key = 'back'", renewal);
+	assert_sql(
+		"t", "select due_at is not null from tasks"); /* told again: its deadline stays */
 }
 
 static void many_tasks_without_deadlines_all_get_one(void **state)
@@ -545,6 +573,7 @@ int main(void)
 		database_test(two_workers_tell_once),
 		worker_test(an_unknown_year_is_the_doctors_matter),
 		database_test(a_deputy_must_be_authorised_until_the_leave_ends),
+		worker_test(a_debt_is_due_in_working_days),
 		database_test(a_deputy_on_leave_has_a_deputy_too),
 		database_test(the_deputy_does_the_task),
 		database_test(a_task_goes_to_who_may_do_it),
