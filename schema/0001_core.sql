@@ -246,6 +246,7 @@ create table approvals (
   digest       text not null,
   requester_id bigint not null,
   approver_id  bigint not null references people,
+  agreement_sha256 text, -- the agreement (电子认证协议) of the plan that was signed; set by the trigger
   approved_at  timestamptz not null default now(),
   constraint approvals_requester_is_the_creator
     foreign key (campaign_id, requester_id) references campaigns (id, created_by),
@@ -260,6 +261,7 @@ begin
     raise exception 'the plan of campaign % is not the one that was shown: look at it again (xuqi campaign show %) and approve its present digest',
       new.campaign_id, new.campaign_id using errcode = 'XQ409';
   end if;
+  new.agreement_sha256 := (select plan->>'agreement_sha256' from campaigns where id = new.campaign_id);
   return new;
 end $$;
 create trigger approvals_digest before insert on approvals

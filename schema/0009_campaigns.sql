@@ -46,8 +46,11 @@ begin
       raise exception 'the digest is not the present one: look again (xuqi campaign show %)', p_id using errcode = 'XQ409';
     end if;
     if g = 'spend' then
-      update renewals set spend_approval = v_approval where campaign_id = p_id and spend_approval is null
-        and state not in (select state from renewal_states where final);
+      -- also of those whose approval was given for another agreement than the plan has now
+      update renewals r set spend_approval = v_approval where campaign_id = p_id
+        and state not in (select state from renewal_states where final)
+        and (spend_approval is null or (not facts @> '{"agreed":true}' and exists (select from approvals a
+          where a.id = r.spend_approval and a.agreement_sha256 is distinct from c.plan->>'agreement_sha256')));
     else
       update renewals set touch_approval = v_approval where campaign_id = p_id and touch_approval is null;
     end if;

@@ -372,7 +372,7 @@ begin
     raise exception 'a withdrawal wants a reason: add --reason TEXT' using errcode = 'P0001';
   elsif not exists (select from renewal_edges where from_state = r.state and event in ('withdrawn_by_person', 'withdrawn_paid')) then
     raise exception 'renewal % is %: it cannot be withdrawn any more', r.id, r.state using errcode = 'XQ409';
-  elsif r.facts ? 'withdraw' then
+  elsif jsonb_typeof(r.facts->'withdraw') = 'object' then -- null once it was kept
     raise exception 'renewal % is being withdrawn already', r.id using errcode = 'XQ409';
   end if;
   v_lost := case when v_paid then format('%s fen may have left for it: the renewal waits as refunding until they are back, credited, or proven never paid', v_amount)

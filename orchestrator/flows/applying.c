@@ -53,9 +53,22 @@ static enum stage_next agreement_changed(struct stage_run *run, const json_t *ag
 	if (json_peek_text(agreement, "sha256") == NULL)
 		return stage_refused(run);
 	stage_fact(run, "agreed", json_false());
-	stage_fact_text(run, "agreement_sha256", json_peek_text(agreement, "sha256"));
+	stage_fact(run, "agreement_sha256", json_null());
 	return approve_again(run, ON_AGREEMENT_CHANGED, stage_number(run, "term_years", 1),
 		stage_number(run, "approved_fen", 0), agreement);
+}
+
+/* The CA's refusal names a text that its meta does not show yet. */
+static enum stage_next agreement_told(struct stage_run *run)
+{
+	const json_t *agreement = json_object_get(run->outcome.data, "agreement");
+	enum stage_next next = agreement_changed(run, agreement);
+
+	if (next == STAGE_CONCLUDE) {
+		stage_fact_text(run, "agreement_sha256", json_peek_text(agreement, "sha256"));
+		stage_fact_text(run, "agreement_before", stage_text(run, "ca.agreement.sha256"));
+	}
+	return next;
 }
 
 /* ---- an application that does not fit the expiry any more ---- */
@@ -151,6 +164,12 @@ static enum stage_next call_agree(struct stage_run *run)
 			stage_text(run, "handler.name")));
 }
 
+/* Another renewal of the campaign may have changed the plan's agreement after this one was approved. */
+static bool is_signed(const struct stage_run *run)
+{
+	return stage_flag(run, "campaign.agreement_signed");
+}
+
 /* Only the text that was approved is put before the handler, and only its acceptance is passed on. */
 static enum stage_next agree(struct stage_run *run)
 {
@@ -160,11 +179,14 @@ static enum stage_next agree(struct stage_run *run)
 	if (now == NULL)
 		return stage_poll(run, "agreement");
 	if (!text_equal(now, approved)) {
-		if (text_equal(stage_text(run, "facts.agreement_sha256"), approved))
+		if (text_equal(stage_text(run, "facts.agreement_sha256"), approved) &&
+			text_equal(stage_text(run, "facts.agreement_before"), now))
 			return stage_poll(
 				run, "agreement"); /* the CA told us first, its meta follows */
 		return agreement_changed(run, stage_at(run, "ca.agreement"));
 	}
+	if (!is_signed(run))
+		return agreement_changed(run, stage_at(run, "ca.agreement"));
 	if (!is_asked_here(run, CONNECTOR_AGREE) ||
 		(answered_yes(answer_for_this(run, "agreement"), "accept", "yes") &&
 			text_equal(stage_text(run, "tasks.agreement.values.sha256"), approved)))
@@ -178,6 +200,8 @@ static enum stage_next drafting_decide(struct stage_run *run)
 
 	if (has_crossed(run))
 		return call_withdraw(run);
+	if (prepaid_differs(run))
+		return prepaid_decide(run);
 	if (!stage_flag(run, "facts.agreed"))
 		return agree(run);
 	if (stage_number(run, "facts.term", 0) == 0)
@@ -186,8 +210,6 @@ static enum stage_next drafting_decide(struct stage_run *run)
 		json_pack("{s:I, s:I}", "years", (json_int_t)stage_number(run, "facts.term", 1),
 			"price_fen", (json_int_t)stage_number(run, "quoted_fen", 0)));
 }
-	if (prepaid_differs(run))
-		return prepaid_decide(run);
 
 static int64_t price_of(const json_t *terms, int64_t years)
 {
@@ -206,7 +228,8 @@ bool plan_is_outdated(struct stage_run *run, enum stage_next *next)
 	int64_t years = stage_number(run, "term_years", 1),
 		approved = stage_number(run, "approved_fen", 0),
 		price = price_of(stage_at(run, "ca.terms"), years);
-	bool agreed = now == NULL || text_equal(now, stage_text(run, "campaign.agreement_sha256"));
+	bool agreed = now == NULL ||
+		(text_equal(now, stage_text(run, "campaign.agreement_sha256")) && is_signed(run));
 
 	if (price <= 0) /* this term is not listed any more: the sitting will say so */
 		price = approved;
@@ -261,7 +284,7 @@ static enum stage_next choose_term(struct stage_run *run)
 static enum stage_next drafting_refused(struct stage_run *run)
 {
 	if (text_equal(run->outcome.code, "AGREEMENT_CHANGED"))
-		return agreement_changed(run, json_object_get(run->outcome.data, "agreement"));
+		return agreement_told(run);
 	if (kind_mismatch(run))
 		return abandon(run);
 	if (text_equal(run->outcome.code, "TERM_UNAVAILABLE") ||
@@ -426,7 +449,7 @@ static enum stage_next intent_refused(struct stage_run *run)
 	if (kind_mismatch(run))
 		return abandon(run);
 	if (text_equal(run->outcome.code, "AGREEMENT_CHANGED"))
-		return agreement_changed(run, json_object_get(run->outcome.data, "agreement"));
+		return agreement_told(run);
 	if (text_equal(run->outcome.code, "PRICE_CHANGED")) {
 		int64_t years = stage_number(run, "facts.term", 1);
 		int64_t price = price_of(json_object_get(run->outcome.data, "terms"), years);

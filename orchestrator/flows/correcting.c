@@ -70,6 +70,23 @@ static json_t *needs_of(const json_t *reasons, struct text *words)
 	return needs;
 }
 
+/* The text that the person is asked to accept: only its acceptance is passed on. */
+static void show_agreement(const struct stage_run *run, const json_t *needs, json_t *values)
+{
+	const json_t *need, *agreement = json_object_get(run->outcome.data, "agreement");
+	size_t i;
+
+	if (json_peek_text(agreement, "sha256") == NULL) /* the refusal names none */
+		agreement = stage_at(run, "ca.agreement");
+	json_array_foreach(needs, i, need)
+	{
+		if (!text_equal(json_string_value(need), "accept"))
+			continue;
+		json_put_text(values, "agreement_version", json_peek_text(agreement, "version"));
+		json_put_text(values, "agreement_sha256", json_peek_text(agreement, "sha256"));
+	}
+}
+
 void correction_ask(struct stage_run *run)
 {
 	const json_t *data = run->outcome.data, *reasons = json_object_get(data, "reasons");
@@ -79,20 +96,21 @@ void correction_ask(struct stage_run *run)
 	text_init(&words, FAULT_TEXT_MAX);
 
 	json_t *needs = needs_of(reasons, &words);
+	json_t *values = json_pack("{s:s?, s:O?, s:s?, s:s?, s:s?, s:s?}", "application",
+		stage_text(run, "facts.application_id"), "reasons", reasons, "fix_by", fix_by,
+		"name", stage_text(run, "handler.name"), "mobile",
+		stage_text(run, "handler.mobile"), "email", stage_text(run, "handler.email"));
 	OWNED char *text = text_dupf(
 		"The CA asks for a correction: %s. Only this can be changed; the fee stays paid. Give back what the task wants (a file "
 		"with --attach), or correct it on the CA's own pages: then this task closes itself. Until %s, else the application is "
 		"rejected.",
 		words.data, fix_by != NULL ? fix_by : "the CA's deadline");
 
+	show_agreement(run, needs, values);
 	stage_task(run,
-		json_pack("{s:s, s:s?, s:s, s:s?, s:o, s:{s:s?, s:O?, s:s?, s:s?, s:s?, s:s?}}",
-			"kind", "correction", "assignee", stage_text(run, "handler.id"),
-			"instruction", text, "due_at", fix_by, "needs", needs, "values",
-			"application", stage_text(run, "facts.application_id"), "reasons", reasons,
-			"fix_by", fix_by, "name", stage_text(run, "handler.name"), "mobile",
-			stage_text(run, "handler.mobile"), "email",
-			stage_text(run, "handler.email")));
+		json_pack("{s:s, s:s?, s:s, s:s?, s:o, s:o}", "kind", "correction", "assignee",
+			stage_text(run, "handler.id"), "instruction", text, "due_at", fix_by,
+			"needs", needs, "values", values));
 }
 
 /* ---- what the person gave back is sent, part by part, then resubmitted ---- */
@@ -122,8 +140,8 @@ static enum stage_next send_agreement(struct stage_run *run)
 	return stage_call(run, CONNECTOR_AGREE, stage_text(run, "facts.application_id"),
 		json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?}", "agreement_id",
 			stage_text(run, "ca.agreement.id"), "version",
-			stage_text(run, "ca.agreement.version"), "sha256",
-			stage_text(run, "ca.agreement.sha256"), "accepted_at",
+			stage_text(run, "tasks.correction.values.agreement_version"), "sha256",
+			stage_text(run, "tasks.correction.values.agreement_sha256"), "accepted_at",
 			stage_text(run, "tasks.correction.closed_at"), "accepted_by",
 			stage_text(run, "handler.name")));
 }
@@ -164,9 +182,13 @@ static enum stage_next send_part(struct stage_run *run, const struct part *part)
 	return part->op == CONNECTOR_INTENT ? send_intent(run) : send_agreement(run);
 }
 
+/* Whoever does not accept an agreement has given nothing back. */
 static bool answered_for_this(const struct stage_run *run)
 {
-	return stage_answer(run, "correction") != NULL &&
+	const json_t *answer = stage_answer(run, "correction");
+	const char *accept = json_peek_text(answer, "accept");
+
+	return answer != NULL && (accept == NULL || text_equal(accept, "yes")) &&
 		text_equal(stage_text(run, "tasks.correction.values.application"),
 			stage_text(run, "facts.application_id"));
 }
@@ -217,17 +239,18 @@ static void forget_parts(struct stage_run *run)
 static enum stage_next part_refused(struct stage_run *run)
 {
 	OWNED char *text = text_dupf("The CA does not take the correction: %s", run->outcome.text);
-	json_t *values = json_deep_copy(stage_at(run, "tasks.correction.values"));
+	json_t *values = json_deep_copy(stage_at(run, "tasks.correction.values")), *needs;
 	const json_t *reasons = stage_at(run, "tasks.correction.values.reasons");
 	TEXT words;
 
 	text_init(&words, FAULT_TEXT_MAX);
+	needs = needs_of(reasons, &words);
+	show_agreement(run, needs, values);
 	forget_parts(run);
 	stage_task(run,
 		json_pack("{s:s, s:s?, s:s, s:s?, s:o, s:o}", "kind", "correction", "assignee",
 			stage_text(run, "handler.id"), "instruction", text, "due_at",
-			stage_text(run, "tasks.correction.values.fix_by"), "needs",
-			needs_of(reasons, &words), "values",
+			stage_text(run, "tasks.correction.values.fix_by"), "needs", needs, "values",
 			values != NULL ? values : json_object()));
 	return stage_await(run, "correction");
 }

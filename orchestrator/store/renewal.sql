@@ -42,7 +42,8 @@ select i.n, null as failed, null as why, (jsonb_build_object(
     where a.legal_entity_id = s.legal_entity_id
       and (c.policy->>'payer_account' is null or a.account = c.policy->>'payer_account') order by a.id limit 1),
   'campaign', jsonb_build_object('id', c.id::text, 'digest', c.digest, 'policy', c.policy,
-    'agreement_sha256', c.plan->>'agreement_sha256'),
+    'agreement_sha256', c.plan->>'agreement_sha256', 'agreement_signed', exists (select from approvals a
+      where a.id = r.spend_approval and a.agreement_sha256 = c.plan->>'agreement_sha256')),
   'tasks', (select coalesce(jsonb_object_agg(k.kind, jsonb_build_object('id', k.id::text, 'state', k.state,
       'answer', answer_at(k.answer, k.id), 'closed_at', k.closed_at, 'closed_by', k.closed_by, 'values', k.values)), '{}')
     from (select distinct on (kind) * from tasks where renewal_id = r.id order by kind, id desc) k),

@@ -138,6 +138,36 @@ static void fetch_later(struct world *world, int64_t most_s)
 	world->finance.fetches = true;
 }
 
+void finance_give_back(struct world *world, const char *serial)
+{
+	JSON *body = json_pack("{s:s}", "serial", serial);
+	OWNED char *text = json_write(body);
+	int status;
+
+	json_decref(world_control(world, "POST", "/sim/bank/return", text, &status));
+	world_line(world, "bank: gives transfer %s back: %d", serial, status);
+	fetch_later(world, 8 * HOUR);
+}
+
+/* A file that is on its way may hold any order.  What the payee has and does not give back by itself is asked back. */
+const char *finance_refund_word(struct world *world, int64_t renewal)
+{
+	struct money money;
+
+	oracle_money(world, renewal, &money);
+	if (world->finance.uploads > 0 || money.refunding > 0)
+		return NULL;
+	if (money.left == 0)
+		return "never_paid";
+	if (money.left == money.returned + money.refunded)
+		return "arrived";
+	if (money.kept > 0)
+		return "credited";
+	if (money.serial != NULL)
+		finance_give_back(world, money.serial);
+	return NULL;
+}
+
 /* ---- the payment file goes out ---- */
 
 struct upload {
@@ -159,6 +189,7 @@ static void execute(void *context)
 	struct world *world = upload->world;
 	int status = 0;
 
+	world->finance.uploads--;
 	json_decref(world_control(world, "POST", "/sim/bank/execute", upload->csv, &status));
 	world_line(world, "bank: executes a file: %d", status);
 	upload_free(upload);
@@ -215,6 +246,7 @@ static void export(void *context)
 		return;
 	upload = zalloc(1, sizeof *upload);
 	*upload = (struct upload){ world, take(csv) };
+	world->finance.uploads++;
 	world_after(world, soon(world, 4 * HOUR), "bank", execute, upload, upload_free);
 }
 

@@ -277,7 +277,19 @@ static void add_renewal(struct world *world, const struct row_campaign *campaign
 		abort();
 }
 
-static void add_campaign(struct world *world, int64_t first, int64_t last)
+/* Silence is noticed soon: a world lives for days only. */
+static json_t *policy_of(struct dice *dice)
+{
+	json_t *policy = json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I}", "ca", "gateway",
+		"minimum_client_version", "4.7.6", "terms", 1, 2, 3, "review_working_days",
+		(json_int_t)dice_between(dice, 1, 2), "invoice_working_days", (json_int_t)1);
+
+	if (dice_below(dice, 4) == 0)
+		json_put_text(policy, "payment", "wechat_pay");
+	return policy;
+}
+
+static void add_campaign(struct world *world, int64_t first, int64_t last, struct dice *dice)
 {
 	struct store *store = world->store;
 	struct row_campaign *campaign = store_add(store, &store->campaign);
@@ -290,9 +302,7 @@ static void add_campaign(struct world *world, int64_t first, int64_t last)
 	campaign->status = "running";
 	campaign->digest = store_text(store, digest);
 	campaign->plan = store_json(store, plan);
-	campaign->policy = store_json(store,
-		json_pack("{s:s, s:s, s:[i,i,i]}", "ca", "gateway", "minimum_client_version",
-			"4.7.6", "terms", 1, 2, 3));
+	campaign->policy = store_json(store, policy_of(dice));
 	campaign->created_by = people_of_role(world, "operator", 0)->id;
 	campaign->start_at = world->started_at;
 	for (int64_t id = first; id <= last; id++)
@@ -316,7 +326,7 @@ bool fleet_make(struct world *world, struct dice dice, struct fault *fault)
 
 		if (last > count)
 			last = count;
-		add_campaign(world, first, last);
+		add_campaign(world, first, last, &dice);
 		first = last + 1;
 	}
 	return true;

@@ -10,24 +10,10 @@
 #include "common/text.h"
 #include "orchestrator/domain/renewal.h"
 #include "tests/simulator/sim_inside.h"
+#include "tests/twin/oracle.h"
 #include "tests/twin/store_inside.h"
-#include "tests/twin/world.h"
 
-enum { TARGET_PART = 64, DEADLINE_DAYS = 40 };
-
-/* What people did for one renewal. */
-struct acts {
-	bool spend, touch, stated;
-	int64_t approved_fen, lease; /* lease: the last that was given */
-	char accepted[SHA256_HEX];
-};
-
-struct oracle {
-	struct acts *acts; /* by renewal id */
-	size_t renewals;
-	size_t applications, payments, verified, transfers, installed, declared;
-	json_t *refusals; /* those seen: code → attempts */
-};
+enum { TARGET_PART = 64 };
 
 void oracle_new(struct world *world)
 {
@@ -35,6 +21,7 @@ void oracle_new(struct world *world)
 	world->oracle->renewals = (size_t)world->options.renewals + 1;
 	world->oracle->acts = zalloc(world->oracle->renewals, sizeof *world->oracle->acts);
 	world->oracle->refusals = json_object();
+	world->oracle->at_rest = zalloc(world->oracle->renewals, sizeof *world->oracle->at_rest);
 }
 
 void oracle_free(struct world *world)
@@ -43,6 +30,8 @@ void oracle_free(struct world *world)
 		return;
 	json_decref(world->oracle->refusals);
 	free(world->oracle->acts);
+	free(world->oracle->orders);
+	free(world->oracle->at_rest);
 	free(world->oracle);
 }
 
@@ -77,8 +66,11 @@ void oracle_approved(struct world *world, const struct row_campaign *campaign, b
 			continue;
 		acts->touch |= touches;
 		acts->spend |= !touches;
-		if (!touches)
-			acts->approved_fen = price_in(campaign->plan, renewal->set);
+		if (touches)
+			continue;
+		acts->approved_fen = price_in(campaign->plan, renewal->set);
+		(void)snprintf(acts->signed_off, SHA256_HEX, "%s",
+			json_peek_text(campaign->plan, "agreement_sha256"));
 	}
 }
 
@@ -139,16 +131,39 @@ static const struct row_effect *effect_of_put(const struct world *world, const c
 
 /* ---- a request leaves ---- */
 
-static void check_consent(struct world *world, const struct row_effect *effect)
+/* What the CA wants accepted again after the payment is between it and the handler. */
+static bool is_correction(const struct world *world, int64_t renewal)
+{
+	const struct row_renewal *row = store_get(&world->store->renewal, renewal);
+
+	return strcmp(row->state, "correction") == 0;
+}
+
+/* What is passed on to the CA is the text that the approver signed and the handler accepted. */
+static void check_agreement(
+	struct world *world, int64_t renewal, const struct acts *acts, const char *body)
+{
+	JSON *doc = body != NULL ? json_loads(body, 0, NULL) : NULL;
+	const char *sha256 = json_peek_text(doc, "sha256");
+
+	if (!text_equal(acts->accepted, sha256))
+		world_violated(
+			world, "renewal %" PRId64 ": an agreement that nobody accepted", renewal);
+	if (!is_correction(world, renewal) && !text_equal(acts->signed_off, sha256))
+		world_violated(world, "renewal %" PRId64 ": an agreement that no approver signed",
+			renewal);
+}
+
+static void check_consent(
+	struct world *world, const struct row_effect *effect, const struct sim_request *request)
 {
 	const struct acts *acts = acts_of(world, effect->renewal);
 
 	if (!acts->spend && strcmp(effect->op, "withdraw") != 0)
 		world_violated(world, "renewal %" PRId64 ": %s without a spend approval",
 			effect->renewal, effect->op);
-	if (strcmp(effect->op, "agree") == 0 && acts->accepted[0] == '\0')
-		world_violated(world, "renewal %" PRId64 ": an agreement that nobody accepted",
-			effect->renewal);
+	if (strcmp(effect->op, "agree") == 0)
+		check_agreement(world, effect->renewal, acts, request->body);
 	if (strcmp(effect->op, "intent") == 0 && !acts->stated)
 		world_violated(world, "renewal %" PRId64 ": an intent that nobody stated",
 			effect->renewal);
@@ -168,7 +183,7 @@ void oracle_on_send(void *context, const struct sim_request *request)
 			request->target);
 		return;
 	}
-	check_consent(world, effect);
+	check_consent(world, effect, request);
 }
 
 void oracle_on_executed(
@@ -218,7 +233,7 @@ void oracle_on_journal(void *context, const struct row_journal *line)
 /* Never more than one live QR code for one handler. */
 void oracle_on_code(struct world *world, const struct row_task *task)
 {
-	for (size_t i = 0; i < world->store->task.count; i++) {
+	for (size_t i = 0; strcmp(task->kind, "bind") == 0 && i < world->store->task.count; i++) {
 		const struct row_task *other = store_row(world->store->task, task, i);
 
 		if (other != task && other->secret != NULL && other->assignee == task->assignee &&
@@ -248,11 +263,6 @@ void oracle_on_fenced(void *context, int64_t renewal, int64_t epoch)
 }
 
 /* ---- the CA's ledger ---- */
-
-static const json_t *ledger(const struct world *world, const char *name)
-{
-	return json_object_get(sim_table(world->outside.sim, "ledger"), name);
-}
 
 static unsigned open_applications(const struct world *world, const char *set)
 {
@@ -291,7 +301,7 @@ static const struct row_renewal *renewal_of_application(const struct world *worl
 
 static void check_payment(struct world *world, const json_t *item)
 {
-	const json_t *list = ledger(world, "payments"), *other;
+	const json_t *list = oracle_ledger(world, "payments"), *other;
 	const char *application = json_peek_text(item, "application");
 	const struct row_renewal *renewal = renewal_of_application(world, application);
 	unsigned live = 0;
@@ -312,7 +322,9 @@ static void check_payment(struct world *world, const json_t *item)
 /* One debit of one order, whatever was exported and uploaded. */
 static void check_transfer(struct world *world, const json_t *item)
 {
-	const json_t *list = ledger(world, "transfers"), *other;
+	const json_t *list = oracle_ledger(world, "transfers"), *other;
+	int64_t renewal = oracle_renewal_of_order(world, json_peek_text(item, "order"));
+	struct money money;
 	size_t i;
 	unsigned same = 0;
 
@@ -320,22 +332,19 @@ static void check_transfer(struct world *world, const json_t *item)
 		text_equal(json_peek_text(other, "order"), json_peek_text(item, "order"));
 	if (same > 1)
 		world_violated(world, "order %s was paid twice", json_peek_text(item, "order"));
-	for (i = 0; i < world->store->order.count; i++) {
-		const struct row_order *order = store_row(world->store->order, order, i);
-		int64_t renewal = store_renewal_of(world->store, order->id, 0);
-
-		if (renewal != 0 && text_equal(order->reference, json_peek_text(item, "order")) &&
-			json_peek_number(item, "amount_fen", 0) >
-				acts_of(world, renewal)->approved_fen)
-			world_violated(
-				world, "renewal %" PRId64 " paid more than was approved", renewal);
-	}
+	if (renewal == 0)
+		return;
+	if (json_peek_number(item, "amount_fen", 0) > acts_of(world, renewal)->approved_fen)
+		world_violated(world, "renewal %" PRId64 " paid more than was approved", renewal);
+	oracle_money(world, renewal, &money);
+	if (money.left - money.returned > 1)
+		world_violated(world, "renewal %" PRId64 " was paid twice", renewal);
 }
 
 static void look_at(struct world *world, const char *name, size_t *seen,
 	void (*check)(struct world *world, const json_t *item))
 {
-	const json_t *list = ledger(world, name);
+	const json_t *list = oracle_ledger(world, name);
 
 	for (; *seen < json_array_size(list); (*seen)++)
 		if (check != NULL)
@@ -356,7 +365,7 @@ static bool is_repeat(const char *code)
 
 static void look_at_refusals(struct world *world)
 {
-	const json_t *item, *list = ledger(world, "refused");
+	const json_t *item, *list = oracle_ledger(world, "refused");
 	size_t i;
 
 	json_array_foreach(list, i, item)
@@ -364,7 +373,7 @@ static void look_at_refusals(struct world *world)
 		const char *code = json_peek_text(item, "code");
 		OWNED char *name = NULL;
 
-		if (!is_repeat(code))
+		if (!is_repeat(code) || (world->says_used && text_equal(code, "REMITTANCE_USED")))
 			continue;
 		name = text_dupf("%s %s %s", code, json_peek_text(item, "operation"),
 			json_peek_text(item, "certificate"));
@@ -385,53 +394,4 @@ void oracle_look(struct world *world)
 	look_at(world, "payments", &oracle->payments, check_payment);
 	look_at(world, "transfers", &oracle->transfers, check_transfer);
 	look_at_refusals(world);
-}
-
-/* ---- the end: nothing is lost, nothing is stuck ---- */
-
-static bool was_paid(const struct world *world, const struct row_renewal *renewal)
-{
-	const struct row_order *order = store_order_of(world->store, renewal->id);
-	const json_t *item, *list = ledger(world, "transfers");
-	size_t i;
-
-	json_array_foreach(list, i, item) if (order != NULL &&
-		text_equal(order->reference, json_peek_text(item, "order"))) return true;
-	return false;
-}
-
-static const struct row_task *open_task(const struct row_renewal *renewal)
-{
-	const struct row_task *task = renewal->tasks;
-
-	while (task != NULL && strcmp(task->state, "open") != 0)
-		task = task->older;
-	return task;
-}
-
-static void check_end(struct world *world, const struct row_renewal *renewal)
-{
-	bool final = store_is_final(renewal->state);
-	const struct row_task *task = open_task(renewal);
-
-	if (final && strcmp(renewal->state, "done") != 0 &&
-		strcmp(renewal->state, "refunded") != 0 && was_paid(world, renewal))
-		world_violated(world, "renewal %" PRId64 " was paid and is %s: the money is lost",
-			renewal->id, renewal->state);
-	if (strcmp(renewal->state, "done") == 0 && !was_paid(world, renewal))
-		world_violated(
-			world, "renewal %" PRId64 " is done and was never paid", renewal->id);
-	if (!final)
-		world_violated(world,
-			"renewal %" PRId64 " is stuck in %s (%s; %s), its open task is %s",
-			renewal->id, renewal->state,
-			renewal->blocked_reason != NULL ? renewal->blocked_reason : "",
-			renewal->last_error != NULL ? renewal->last_error : "",
-			task != NULL ? task->kind : "none");
-}
-
-void oracle_end(struct world *world)
-{
-	for (size_t i = 0; i < world->store->renewal.count; i++)
-		check_end(world, store_row(world->store->renewal, renewal, i));
 }

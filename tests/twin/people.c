@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The people of a world: they read their open tasks after a while and answer them, mostly rightly; sometimes they
- * cancel a QR, scan and forget it, attach rubbish, or look away.  The approver opens the gates. */
+/* The people of a world: they read their open tasks after a while and answer them (answers.c), mostly rightly;
+ * sometimes they look away.  The approver opens the gates. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/seal.h"
 #include "common/text.h"
-#include "orchestrator/domain/personal.h"
 #include "sql.h"
 #include "tests/twin/store_inside.h"
 #include "tests/twin/world.h"
@@ -61,150 +59,7 @@ bool people_ask(
 	return rows != NULL;
 }
 
-/* ---- what each kind of task wants done outside ---- */
-
-/* The phone that scans the QR, confirms or cancels.  The task closes by itself. */
-static void phone(struct world *world, const char *qr, const char *action)
-{
-	JSON *body = json_pack("{s:s, s:s}", "qr_text", qr, "action", action);
-	OWNED char *text = json_write(body);
-
-	json_decref(world_control(world, "POST", "/sim/phone", text, NULL));
-	world_line(world, "phone: %s", action);
-}
-
-static bool bind(struct world *world, const struct row_task *task)
-{
-	OWNED char *place = text_dupf("tasks.secret/%" PRId64 "/%s", task->renewal, task->kind);
-	struct fault fault;
-	OWNED char *qr = task->secret != NULL
-		? seal_open_text(world->outside.seals, place, task->secret, &fault)
-		: NULL;
-
-	if (qr == NULL || world_errs(world, 100000))
-		return false;
-	if (world_errs(world, 80000)) {
-		phone(world, qr, "cancel");
-		return false;
-	}
-	phone(world, qr, "scan");
-	if (!world_errs(world, 100000))
-		phone(world, qr, "confirm");
-	return false; /* the task closes by itself */
-}
-
-static bool plug(struct world *world, const struct row_task *task)
-{
-	tokens_plug(world, task->token);
-	return false;
-}
-
-static bool cure_pin(struct world *world, const struct row_task *task)
-{
-	tokens_cure(world, task->token);
-	return true;
-}
-
-static bool plug_and_retry(struct world *world, const struct row_task *task)
-{
-	tokens_plug(world, task->token);
-	return true;
-}
-
-static bool update_client(struct world *world, const struct row_task *task)
-{
-	const struct row_renewal *renewal = store_get(&world->store->renewal, task->renewal);
-	const struct row_set *set = store_get(&world->store->set, renewal->set);
-	const struct row_token *token = store_get(&world->store->token, set->token);
-
-	tokens_update_client(world, token->workstation);
-	return false;
-}
-
-static bool read_agreement(struct world *world, const struct row_task *task)
-{
-	oracle_accepted(world, task->renewal, json_peek_text(task->values, "sha256"));
-	return true;
-}
-
-static bool state_intent(struct world *world, const struct row_task *task)
-{
-	oracle_stated(world, task->renewal);
-	return true;
-}
-
-static bool decide_match(struct world *world, const struct row_task *task)
-{
-	(void)task;
-	finance_begin(world);
-	return false;
-}
-
-static const struct {
-	const char *kind;
-	bool (*act)(struct world *world, const struct row_task *task); /* true: finish it */
-} acts[] = {
-	{ "bind", bind },
-	{ "insert_token", plug },
-	{ "pin", cure_pin },
-	{ "install", plug_and_retry },
-	{ "client_version", update_client },
-	{ "agreement", read_agreement },
-	{ "intent", state_intent },
-	{ "finance_match", decide_match },
-};
-
-static bool act(struct world *world, const struct row_task *task)
-{
-	for (size_t i = 0; i < COUNT_OF(acts); i++)
-		if (strcmp(acts[i].kind, task->kind) == 0)
-			return acts[i].act(world, task);
-	return true;
-}
-
-/* ---- the answer ---- */
-
-static const char *answer_to(const char *need)
-{
-	static const char *const known[][2] = { { "statement", "agree" }, { "remedy", "cleared" } };
-
-	for (size_t i = 0; i < COUNT_OF(known); i++)
-		if (strcmp(known[i][0], need) == 0)
-			return known[i][1];
-	return "yes";
-}
-
-static json_t *paper(struct world *world)
-{
-	static const char pdf[] = "JVBERi0xLjQK"; /* %PDF-1.4 */
-	bool rubbish = world_errs(world, 100000);
-
-	return json_pack("{s:s, s:s, s:s}", "name", "form.pdf", "media_type", "application/pdf",
-		"data_b64", rubbish ? "cnViYmlzaA==" : pdf);
-}
-
-static json_t *answer(struct world *world, const struct row_task *task)
-{
-	struct fault fault;
-	OWNED char *id = text_dupf("%" PRId64, task->id);
-	json_t *body, *values = json_object(), *files = json_array();
-	const json_t *need;
-	size_t i;
-
-	json_array_foreach(task->needs, i, need)
-	{
-		const char *key = json_string_value(need);
-
-		if (strcmp(key, "file") == 0)
-			(void)json_array_append_new(files, paper(world));
-		else
-			json_put_text(values, key, answer_to(key));
-	}
-	body = json_pack("{s:o, s:o, s:b}", "values", values, "files", files, "commit", 1);
-	if (!personal_seal_answer(body, id, world->outside.seals, &fault))
-		abort(); /* the API seals what comes in, in the same way */
-	return body;
-}
+/* ---- tasks ---- */
 
 static int64_t person_for(const struct world *world, const struct row_task *task)
 {
@@ -234,9 +89,10 @@ static void look(void *context)
 	free(now);
 	if (task == NULL || strcmp(task->state, "open") != 0)
 		return;
-	if (!world_errs(world, 200000) && act(world, task) && strcmp(task->state, "open") == 0)
-		(void)people_ask(
-			world, sql_task_done, person_for(world, task), id, answer(world, task));
+	if (!world_errs(world, 200000) && answers_act(world, task) &&
+		strcmp(task->state, "open") == 0)
+		(void)people_ask(world, sql_task_done, person_for(world, task), id,
+			answers_body(world, task));
 	if (strcmp(task->state, "open") == 0)
 		look_later(world, id, HOUR);
 }
@@ -301,6 +157,7 @@ static void on_order(void *context, const struct row_order *order)
 	struct world *world = context;
 
 	world_line(world, "order %" PRId64 ": %s", order->id, order->reference);
+	oracle_on_order(world, order);
 	finance_begin(world);
 }
 

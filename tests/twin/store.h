@@ -69,7 +69,7 @@ struct row_campaign {
 struct row_approval {
 	int64_t id, campaign, approver;
 	bool touch;
-	const char *digest;
+	const char *digest, *agreement; /* agreement: of the plan that was signed */
 };
 
 struct row_effect {

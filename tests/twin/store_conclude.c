@@ -120,15 +120,29 @@ static bool open_tasks(struct step *step, const json_t *value)
 	return true;
 }
 
+/* The due of RENEWAL names ORDER from now on. */
+static void owe(struct store *store, int64_t renewal, const struct row_order *order)
+{
+	struct row_due *due = NULL;
+
+	for (size_t i = 0; i < store->due.count; i++)
+		if (store_row(store->due, due, i)->renewal == renewal)
+			due = touch(store, due, store_row(store->due, due, i));
+	if (due == NULL)
+		due = store_add(store, &store->due);
+	due->renewal = renewal;
+	due->order = order->id;
+	due->amount_fen = order->amount_fen;
+}
+
 static bool order(struct step *step, const json_t *value)
 {
 	struct store *store = step->store;
-	struct row_order *row;
-	struct row_due *due;
+	struct row_order *row = store_order_of(store, step->renewal->id);
 	const char *method = json_peek_text(value, "method");
 
-	if (store_order_of(store, step->renewal->id) != NULL)
-		return true; /* one payable order per renewal, ever */
+	if (row != NULL && !text_equal(row->status, "cancelled"))
+		return true; /* one payable order per renewal */
 	for (size_t i = 0; i < store->order.count; i++)
 		if (text_equal(store_row(store->order, order, i)->reference,
 			    json_peek_text(value, "reference")))
@@ -146,10 +160,7 @@ static bool order(struct step *step, const json_t *value)
 	row->status = "open";
 	row->made_at = store_now();
 	row->paid_at = NO_INSTANT;
-	due = store_add(store, &store->due);
-	due->renewal = step->renewal->id;
-	due->order = row->id;
-	due->amount_fen = row->amount_fen;
+	owe(store, step->renewal->id, row);
 	store_tell_order(store, row);
 	return true;
 }

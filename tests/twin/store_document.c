@@ -166,6 +166,22 @@ static json_t *campaign_part(const struct store *store, const void *row)
 		text(json_peek_text(campaign->plan, "agreement_sha256")));
 }
 
+/* Was the renewal approved with the agreement that the plan has now? */
+static json_t *campaign_of(
+	const struct store *store, const struct row_renewal *renewal, struct row_campaign *campaign)
+{
+	const struct row_approval *approval = store_find(&store->approval, renewal->spend_approval);
+	const char *agreement = json_peek_text(campaign->plan, "agreement_sha256");
+	json_t *part = store_part(store, &campaign->shown, campaign_part, campaign);
+	json_t *doc = json_copy(part);
+
+	json_decref(part);
+	json_object_set_new(doc, "agreement_signed",
+		json_boolean(agreement != NULL && approval != NULL &&
+			text_equal(approval->agreement, agreement)));
+	return doc;
+}
+
 static json_t *task_part(const struct store *store, const void *row)
 {
 	const struct row_task *task = row;
@@ -388,8 +404,7 @@ json_t *store_document(const struct store *store, const struct row_renewal *rene
 	json_object_set_new(doc, "handler", handler_of(store, store_find(&store->person, handler)));
 	json_object_set_new(doc, "entity", entity_of(store, entity));
 	json_object_set_new(doc, "payer", payer_of(entity, campaign->policy));
-	json_object_set_new(
-		doc, "campaign", store_part(store, &campaign->shown, campaign_part, campaign));
+	json_object_set_new(doc, "campaign", campaign_of(store, renewal, campaign));
 	json_object_set_new(doc, "tasks", tasks_of(store, renewal));
 	json_object_set_new(doc, "effects", effects_of(renewal));
 	json_object_set_new(doc, "order", order_of(store, store_order_of(store, renewal->id)));

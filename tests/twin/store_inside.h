@@ -101,7 +101,7 @@ void store_line_concerns(struct store *store, const struct row_line *line);
 ask_fn ask_claim, ask_load, ask_intend, ask_conclude, ask_reclaim, ask_files, ask_plan, ask_start,
 	ask_finish, ask_next, ask_facts_save, ask_facts_load, ask_facts_alarm, ask_payee_task,
 	ask_admin_needed, ask_cas_register, ask_breaker_load, ask_breaker_store;
-ask_fn ask_task_done, ask_approve;
+ask_fn ask_task_done, ask_approve, ask_withdraw;
 ask_fn ask_to_export, ask_exported, ask_statement_save, ask_match_orders, ask_match_lines,
 	ask_links_save, ask_confirm, ask_release;
 ask_fn ask_offer, ask_permit, ask_result;

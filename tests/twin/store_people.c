@@ -155,6 +155,24 @@ static void clear_pin(struct store *store, int64_t token)
 	}
 }
 
+/* answer_at: what is sealed names its place, as every reader of an answer sees it. */
+static json_t *answer_at(const json_t *values, int64_t task)
+{
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): copied */
+	json_t *answer = values != NULL ? json_copy((json_t *)(uintptr_t)values) : json_object();
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(answer, key, value)
+	{
+		if (json_is_string(value) && text_starts(json_string_value(value), "xqs1:"))
+			json_object_set_new(answer, key,
+				json_sprintf("%s@tasks.answer/%" PRId64 "/%s",
+					json_string_value(value), task, key));
+	}
+	return answer;
+}
+
 static void finish(
 	struct store *store, struct row_task *task, const json_t *person, const json_t *doc)
 {
@@ -164,7 +182,7 @@ static void finish(
 	task = touch(store, task, task);
 	task->state = "done";
 	store_task_forget(store, task);
-	task->answer = store_json(store, values != NULL ? json_deep_copy(values) : json_object());
+	task->answer = store_json(store, answer_at(values, task->id));
 	task->closed_at = store_now();
 	task->closed_by = json_peek_number(person, "person", 0);
 	task->files = store_json(store, json_deep_copy(json_object_get(doc, "files")));
@@ -222,7 +240,20 @@ static int64_t approval_of(
 	approval->touch = touches;
 	approval->approver = approver;
 	approval->digest = campaign->digest;
+	approval->agreement = json_peek_text(campaign->plan, "agreement_sha256");
 	return approval->id;
+}
+
+/* Not approved, or with another agreement than the plan has now. */
+static bool wants_spend(const struct store *store, const struct row_campaign *campaign,
+	const struct row_renewal *renewal)
+{
+	const struct row_approval *approval = store_find(&store->approval, renewal->spend_approval);
+
+	return approval == NULL ||
+		(!json_is_true(json_object_get(renewal->facts, "agreed")) &&
+			!text_equal(approval->agreement,
+				json_peek_text(campaign->plan, "agreement_sha256")));
 }
 
 static void open_gate(struct store *store, const struct row_campaign *campaign, bool touches,
@@ -238,7 +269,7 @@ static void open_gate(struct store *store, const struct row_campaign *campaign, 
 		renewal = touch(store, renewal, renewal);
 		if (touches && renewal->touch_approval == 0)
 			renewal->touch_approval = id;
-		else if (!touches && renewal->spend_approval == 0 && !renewal->ended)
+		else if (!touches && !renewal->ended && wants_spend(store, campaign, renewal))
 			renewal->spend_approval = id;
 		store_journal(store, renewal->id,
 			touches ? "touch_gate_opened" : "spend_gate_opened",

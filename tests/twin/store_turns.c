@@ -10,6 +10,8 @@
 #include "common/text.h"
 #include "tests/twin/store_inside.h"
 
+enum { SERIAL_MIN = 5 };
+
 struct turn_step {
 	struct store *store;
 	struct row_renewal *renewal;
@@ -46,6 +48,23 @@ static bool is_returned(const struct store *store, int64_t line)
 	return false;
 }
 
+/* Does MEMO name the transfer that pays ORDER by the bank's own serial? */
+static bool names_transfer(
+	const struct store *store, const struct row_order *order, const char *memo)
+{
+	for (size_t i = 0; i < store->link.count; i++) {
+		const struct row_link *link = store_row(store->link, link, i);
+		const struct row_line *line = store_get(&store->line, link->line);
+		const char *serial = json_peek_text(line->doc, "bank_serial");
+
+		if (link->order == order->id && strcmp(link->verdict, "dropped") != 0 &&
+			serial != NULL && strlen(serial) > SERIAL_MIN &&
+			strstr(memo, serial) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* Does MEMO speak of another order: by its reference, or by the serial of its transfer? */
 static bool speaks_of_another(
 	const struct store *store, const struct row_order *order, const char *memo)
@@ -76,7 +95,9 @@ static bool gives_back(
 		return false;
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		says |= strstr(memo, words[i]) != NULL;
-	return says && strstr(memo, order->reference) != NULL && !is_returned(store, line->id);
+	return says &&
+		(strstr(memo, order->reference) != NULL || names_transfer(store, order, memo)) &&
+		!is_returned(store, line->id);
 }
 
 static const struct row_line *returned_line(

@@ -23,7 +23,8 @@ enum {
 	STREAM_KILLS,
 	STREAM_FLEET,
 	STREAM_LIFE,
-	CALM_DAYS = 6,
+	STREAM_BRANCHES,
+	CALM_DAYS = 9,
 	LINE_TEXT = 600
 };
 
@@ -241,6 +242,7 @@ struct world *world_new(const struct world_options *options, const char *base, s
 	}
 	draw_knobs(world, &life);
 	people_new(world);
+	branches_draw(world, dice_of(options->seed, STREAM_BRANCHES));
 	make_processes(world, &life);
 	return world;
 }

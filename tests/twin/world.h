@@ -30,6 +30,14 @@ struct tokens;
 /* What finance is about to do: one of each at a time. */
 struct finance {
 	bool exports, fetches, decides;
+	unsigned uploads; /* files on their way to the bank */
+};
+
+/* Where the money of a renewal is, in payments. */
+struct money {
+	unsigned left, returned, refunded, refunding, kept; /* kept: a refund that the CA gave up */
+	const char *
+		serial; /* of the last transfer that was not given back; NULL: none (the simulator's) */
 };
 
 struct world {
@@ -51,6 +59,7 @@ struct world {
 	struct finance finance;
 	uint64_t kills, looked; /* looked: the version of the store that was seen last */
 	bool all_ended;
+	bool says_used; /* the CA takes a transfer for another's, wrongly */
 	char first_violation[256];
 	uint64_t violations;
 };
@@ -80,9 +89,29 @@ json_t *world_control(
 
 /* ---- fleet.c ---- */
 bool fleet_make(struct world *world, struct dice dice, struct fault *fault);
+/* ---- branches.c ---- */
+/* Draw what befalls which renewal. */
+void branches_draw(struct world *world, struct dice dice);
+/* The CA's staff put right what they did wrong for a renewal. */
+void branches_mend(struct world *world, int64_t renewal);
+/* True if its certificate was frozen, and is not any more. */
+bool branches_thaw(struct world *world, int64_t renewal);
+void branches_release_account(struct world *world, int64_t renewal);
+/* What the handler can download by phone and code (the simulator's), or NULL. */
+const json_t *branches_invoice(const struct world *world, int64_t renewal);
+void branches_reissue_invoice(struct world *world, int64_t renewal);
+/* ---- answers.c ---- */
+/* Do outside what a task wants; true: it can be finished. */
+bool answers_act(struct world *world, const struct row_task *task);
+json_t *answers_body(struct world *world, const struct row_task *task);
+void answers_withdraw(struct world *world, int64_t renewal);
 /* ---- people.c, finance.c ---- */
 void people_new(struct world *world);
 void finance_begin(struct world *world);
+/* The outcome of a refund as finance sees it, or NULL: nothing is sure yet (and the payee was asked). */
+const char *finance_refund_word(struct world *world, int64_t renewal);
+/* The bank gives the transfer with this serial back; a statement follows. */
+void finance_give_back(struct world *world, const char *serial);
 /* A statement as PERSON: true if the store took it. */
 bool people_ask(
 	struct world *world, const char *statement, int64_t person, int64_t id, json_t *body);
@@ -112,6 +141,8 @@ void oracle_on_journal(void *context, const struct row_journal *line);
 void oracle_on_claim(void *context, int64_t renewal, int64_t epoch);
 void oracle_on_fenced(void *context, int64_t renewal, int64_t epoch);
 void oracle_on_code(struct world *world, const struct row_task *task);
+void oracle_on_order(struct world *world, const struct row_order *order);
+void oracle_money(const struct world *world, int64_t renewal, struct money *money);
 /* People tell what they did: approved at a gate, accepted an agreement, stated an intent. */
 void oracle_approved(struct world *world, const struct row_campaign *campaign, bool touches);
 void oracle_accepted(struct world *world, int64_t renewal, const char *sha256);

@@ -123,6 +123,9 @@ static char *a_renewal_by_hand(const char *facts)
 		"update renewals set ca = 'manual'; update campaigns set plan = plan || jsonb_build_object('agreement_sha256', "
 		"(select agreement_sha256 from price_lists))");
 	(void)sql(
+		"alter table approvals disable trigger user; update approvals set agreement_sha256 = (select agreement_sha256 from price_lists); "
+		"alter table approvals enable trigger user");
+	(void)sql(
 		"alter table renewals disable trigger user; update renewals set state = 'binding', came_from = 'binding', quoted_fen = null; "
 		"alter table renewals enable trigger user");
 	return renewal;

@@ -104,6 +104,28 @@ static void only_what_the_ca_names_is_sent_again(void **state)
 	assert_task("correction", "handler", "INTENT_INCOMPLETE");
 }
 
+/* The text that the task showed is passed on, though the CA's meta shows another one by now. */
+static void an_agreement_is_corrected_as_it_was_shown(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	(void)sql("update renewals set facts = facts || '{\"application_id\":\"A1\"}'");
+	step_with(renewal, CALL(STATUS, FIX("agreement")));
+	assert_sql("agree-1",
+		"select values->>'agreement_sha256' from tasks where kind = 'correction'");
+	finish_task("correction", P_HANDLER, "\"accept\":\"no\"");
+	step_with(renewal, CALL(STATUS, FIX("agreement")));
+	assert_task("correction", "handler", "agreement");
+	(void)sql("update ca_facts set meta = replace(meta::text, 'agree-1', 'agree-2')::jsonb");
+	finish_task("correction", P_HANDLER, "\"accept\":\"yes\"");
+	step_with(renewal,
+		SAYS(AGREE, REFUSED, "AGREEMENT_CHANGED",
+			"{\"agreement\":{\"id\":\"g\",\"version\":\"3\",\"sha256\":\"agree-3\"}}"));
+	assert_non_null(strstr(fake.said[0].body, "agree-1"));
+	assert_sql("agree-3",
+		"select values->>'agreement_sha256' from tasks where kind = 'correction' and state = 'open'");
+}
+
 static void a_correction_that_lapsed_is_a_rejection(void **state)
 {
 	OWNED char *renewal = a_renewal_in("in_review");
@@ -354,6 +376,7 @@ int main(void)
 		stage_test(a_payment_that_is_refunded_already_was_verified),
 		stage_test(both_spellings_stand_side_by_side),
 		stage_test(only_what_the_ca_names_is_sent_again),
+		stage_test(an_agreement_is_corrected_as_it_was_shown),
 		stage_test(a_correction_that_lapsed_is_a_rejection),
 		stage_test(silence_is_asked_about_and_polling_goes_on),
 		stage_test(an_approval_taken_back_is_rejected_and_refunded),

@@ -292,6 +292,45 @@ static void an_agreement_that_nobody_approved_is_not_shown_to_the_handler(void *
 	assert_sql("0", "select count(*) from tasks where kind = 'agreement'");
 }
 
+static void an_agreement_that_changed_twice_is_not_waited_for(void **state)
+{
+	OWNED char *renewal = a_drafting_renewal("{\"application_id\":\"A1\"}");
+	(void)state;
+	step_alone(renewal);
+	finish_task("agreement", P_HANDLER, "\"accept\":\"yes\"");
+	step_with(renewal,
+		SAYS(AGREE, REFUSED, "AGREEMENT_CHANGED",
+			"{\"agreement\":{\"id\":\"g\",\"version\":\"2\",\"sha256\":\"agree-2\"}}"));
+	(void)sql(
+		"select campaign_approve(" P_APPROVER
+		", 1, jsonb_build_object('gate', 'all', 'digest', (select digest from campaigns)))");
+	walk(renewal, to_drafting);
+	(void)sql("update ca_facts set meta = replace(meta::text, 'agree-1', 'agree-3')::jsonb");
+	step_alone(renewal); /* agree-2 will not come any more */
+	assert_sql("awaiting_approval", "select state from renewals");
+	assert_sql("agree-3", "select plan->>'agreement_sha256' from campaigns");
+}
+
+/* A sibling's step has put the CA's new text into the plan; this renewal was approved with the old one. */
+static void an_agreement_that_a_sibling_changed_is_approved_first(void **state)
+{
+	OWNED char *renewal = a_drafting_renewal("{\"application_id\":\"A1\"}");
+	(void)state;
+	(void)sql("update ca_facts set meta = replace(meta::text, 'agree-1', 'agree-9')::jsonb");
+	(void)sql(
+		"update campaigns set plan = replace(plan::text, 'agree-1', 'agree-9')::jsonb, digest = 'other'");
+	step_alone(renewal);
+	assert_sql("awaiting_approval", "select state from renewals");
+	assert_sql("t", "select spend_approval is null from renewals");
+	assert_sql("0", "select count(*) from tasks where kind = 'agreement'");
+	(void)sql(
+		"select campaign_approve(" P_APPROVER
+		", 1, jsonb_build_object('gate', 'all', 'digest', (select digest from campaigns)))");
+	walk(renewal, to_drafting);
+	step_alone(renewal);
+	assert_task("agreement", "handler", "agree-9");
+}
+
 static void the_approved_term_is_chosen_though_the_policy_lists_another_first(void **state)
 {
 	OWNED char *renewal = a_drafting_renewal("{\"application_id\":\"A1\",\"agreed\":true}");
@@ -364,6 +403,8 @@ int main(void)
 		stage_test(only_the_handler_accepts_and_only_by_yes),
 		stage_test(another_agreement_is_approved_and_accepted_anew),
 		stage_test(an_agreement_that_nobody_approved_is_not_shown_to_the_handler),
+		stage_test(an_agreement_that_changed_twice_is_not_waited_for),
+		stage_test(an_agreement_that_a_sibling_changed_is_approved_first),
 		stage_test(the_approved_term_is_chosen_though_the_policy_lists_another_first),
 		stage_test(a_cheaper_term_of_the_policy_is_taken_within_the_approval),
 		stage_test(a_dearer_price_must_be_approved_again),

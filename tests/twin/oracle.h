@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the oracle share. */
+#pragma once
+
+#include "common/digest.h"
+#include "tests/twin/world.h"
+
+/* What people did for one renewal. */
+struct acts {
+	bool spend, touch, stated;
+	int64_t approved_fen, lease; /* lease: the last that was given */
+	char accepted[SHA256_HEX],
+		signed_off[SHA256_HEX]; /* agreements: the handler's, the approver's */
+};
+
+struct oracle {
+	struct acts *acts; /* by renewal id */
+	size_t renewals;
+	size_t applications, payments, verified, transfers, installed, declared;
+	json_t *refusals; /* those seen: code → attempts */
+
+	struct {
+		const char *reference; /* the store's */
+		int64_t renewal;
+	} * orders;
+
+	size_t order_count, order_room;
+	int64_t *
+		at_rest; /* by renewal id: the instant of the state of rest that was looked at last */
+};
+
+const json_t *oracle_ledger(const struct world *world, const char *name);
+/* The renewal that an order was made for, whatever its due names now; 0: none. */
+int64_t oracle_renewal_of_order(const struct world *world, const char *reference);
+void oracle_check_money(struct world *world, const struct row_renewal *renewal);
