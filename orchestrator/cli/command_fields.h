@@ -213,7 +213,7 @@ static const struct field token_create[] = {
 	{ "--mobile", "NUMBER", FIELD_BODY, 0, "mobile", "the person's mobile number; others see it in the argument list, so better:" },
 	{ "--mobile-file", "FILE", FIELD_BODY_LINE, 0, "mobile", "a file with it, or - for standard input" },
 	{ "--email", "ADDRESS", FIELD_BODY, 0, "email", "the person's address" },
-	{ "--id-type", "id_card|passport|hk_macau_permit|taiwan_permit|residence_permit", FIELD_BODY, 0, "id_type", "the document of the id number; id_card if not given" },
+	{ "--id-type", "id_card|passport|hk_macau_permit|taiwan_permit|residence_permit", FIELD_BODY, 0, "id_type", "its document, else id_card" },
 	{ "--id-no", "FILE", FIELD_BODY_LINE, 0, "id_no", "a file with the person's id number (证件号码), or - for standard input" },
 	{ "--legal-entity", "USCC", FIELD_BODY, 0, "legal_entity", "a handler's: 统一社会信用代码 of whom they act for" },
 	{ "--authorised-until", "DATE", FIELD_BODY, 0, "authorised_until", "a handler's: last day of the authorisation" },

@@ -7,6 +7,9 @@
 #include "orchestrator/cli/grid.h"
 #include "orchestrator/cli/invocation.h"
 
+/* A longer label moves the words of its value behind its help. */
+enum { LABEL_MAX = 36 };
+
 static const char help_head[] =
 	"xuqi - have an organisation's certificates renewed: plan, approve, pay, install, prove\n"
 	"\n"
@@ -113,9 +116,11 @@ static void add_field(struct grid *grid, const struct field *field)
 	bool has_value = field_is_option(field) && field->value != NULL;
 	OWNED char *name = text_dupf(
 		"%s%s%s", field->name, has_value ? " " : "", has_value ? field->value : "");
+	OWNED char *behind = text_dupf("%s: %s", field->help, has_value ? field->value : "");
+	bool is_long = has_value && strlen(name) > LABEL_MAX;
 
 	if (field_is_typed(field))
-		add_pair(grid, name, field->help);
+		add_pair(grid, is_long ? field->name : name, is_long ? behind : field->help);
 }
 
 static void add_fields(struct text *out, const struct command *command)
@@ -238,19 +243,19 @@ static void add_options_case(struct text *out, const struct command *command)
 	text_add(out, "' ;;\n");
 }
 
-/* What may follow an option: the words of `a|b|c`, or file names. */
-static void add_values_case(struct text *out, const struct field *field)
+/* What may follow an option of NOUN (a pattern): the words of `a|b|c`, or file names. */
+static void add_values_case(struct text *out, const char *noun, const struct field *field)
 {
 	if (!field_is_option(field) || field->value == NULL)
 		return;
 	if (strchr(field->value, '|') != NULL) {
-		text_addf(out, "\t%s) words='", field->name);
+		text_addf(out, "\t%s' %s') words='", noun, field->name);
 		for (const char *c = field->value; *c != '\0'; c++)
 			text_add_bytes(out, *c == '|' ? " " : c, 1);
 		text_add(out, "' ;;\n");
 	} else if (text_equal(field->value, "FILE")) {
-		text_addf(out, "\t%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n",
-			field->name);
+		text_addf(out, "\t%s' %s') COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n",
+			noun, field->name);
 	}
 }
 
@@ -263,25 +268,14 @@ static void add_verbs_case(struct text *out, const struct noun *noun)
 	text_add(out, "' ;;\n");
 }
 
-/* Is FIELD's value case written already, for an earlier command? */
-static bool is_repeated(size_t command, const struct field *field)
-{
-	for (size_t i = 0; i < command; i++)
-		for (size_t k = 0; k < commands[i].field_count; k++)
-			if (text_equal(commands[i].fields[k].name, field->name) &&
-				text_equal(commands[i].fields[k].value, field->value))
-				return true;
-	return false;
-}
-
 static void add_all_values(struct text *out)
 {
+	text_add(out, "\t*' -o') words='table json' ;;\n");
 	for (size_t i = 0; i < global_field_count; i++)
-		add_values_case(out, &global_fields[i]);
+		add_values_case(out, "*", &global_fields[i]);
 	for (size_t i = 0; i < command_count; i++)
 		for (size_t k = 0; k < commands[i].field_count; k++)
-			if (!is_repeated(i, &commands[i].fields[k]))
-				add_values_case(out, &commands[i].fields[k]);
+			add_values_case(out, commands[i].noun, &commands[i].fields[k]);
 }
 
 void help_bash(struct text *out)
@@ -291,7 +285,7 @@ void help_bash(struct text *out)
 		"_xuqi() {\n"
 		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=''\n"
 		"\tCOMPREPLY=()\n"
-		"\tcase $prev in\n");
+		"\tcase \"${COMP_WORDS[1]} $prev\" in\n");
 	add_all_values(out);
 	text_add(out,
 		"\tesac\n"

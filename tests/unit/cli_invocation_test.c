@@ -16,7 +16,7 @@
 #include "orchestrator/cli/help.h"
 #include "orchestrator/cli/run.h"
 
-enum { WORDS_MAX = 32 };
+enum { WORDS_MAX = 32, HELP_WIDTH = 132 };
 
 /* A command line split at blanks (a word has none). */
 struct line {
@@ -288,6 +288,34 @@ static void a_path_with_an_id_has_one_argument_for_it(void **state)
 	}
 }
 
+/* `--state` is another thing for each noun. */
+static void completion_knows_whose_option_it_is(void **state)
+{
+	TEXT bash;
+
+	(void)state;
+	text_init(&bash, HELP_BYTES_MAX);
+	help_bash(&bash);
+	assert_non_null(strstr(bash.data, "\ttask' --state') words='open done all' ;;"));
+	assert_non_null(strstr(bash.data, "\tnotice' --state') words='due sending"));
+	assert_non_null(strstr(bash.data, "\tperson' --mobile') COMPREPLY=($(compgen -f"));
+	assert_null(strstr(bash.data, "\ttoken' --mobile') COMPREPLY"));
+}
+
+static void help_fits_on_a_screen(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < command_count; i++) {
+		TEXT help;
+
+		text_init(&help, HELP_BYTES_MAX);
+		help_command(&help, &commands[i]);
+		for (const char *line = strchr(help.data, '\n'); line != NULL;
+			line = strchr(line + 1, '\n'))
+			assert_in_range(strcspn(line + 1, "\n"), 0, HELP_WIDTH);
+	}
+}
+
 static void help_and_completion_name_every_command_and_option(void **state)
 {
 	TEXT help, bash;
@@ -339,6 +367,8 @@ int main(void)
 		cmocka_unit_test(every_command_has_a_noun_and_its_help),
 		cmocka_unit_test(a_path_with_an_id_has_one_argument_for_it),
 		cmocka_unit_test(help_and_completion_name_every_command_and_option),
+		cmocka_unit_test(completion_knows_whose_option_it_is),
+		cmocka_unit_test(help_fits_on_a_screen),
 		cmocka_unit_test(the_listing_for_programs_is_complete),
 	};
 
