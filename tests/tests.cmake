@@ -1,21 +1,17 @@
-# The positive control of the kill tests: xuqid that draws fresh keys after every start.  Everything else is
-# the product's own objects; the linker takes this definition before the library's.
-add_executable(xuqid-fresh-keys orchestrator/main.c orchestrator/settings.c
-               tests/variants/fresh_keys.c)
-target_link_libraries(xuqid-fresh-keys PRIVATE api)
-# That of the backup test: xuqid that forgets at its start that a backup was restored.
+# The positive control of the backup test: xuqid that forgets at its start that a backup was restored.
 add_executable(xuqid-forgets-restore orchestrator/main.c orchestrator/settings.c
                tests/variants/forgets_restore.c)
 target_link_libraries(xuqid-forgets-restore PRIVATE api)
 
-# xuqid that kills itself at named points (tests/rig/kill_edges.sh).
+# xuqid that kills itself at named points (tests/rig/points.sh), and the positive control of that: fresh keys after
+# every start.  Everything else is the product's own objects; the linker takes these definitions before the library's.
 set(KILL_POINTS orchestrator/main.c orchestrator/settings.c tests/variants/kill_points.c)
 add_executable(xuqid-kill-points ${KILL_POINTS})
 add_executable(xuqid-kill-points-fresh-keys ${KILL_POINTS} tests/variants/fresh_keys.c)
 foreach(variant xuqid-kill-points xuqid-kill-points-fresh-keys)
   target_link_libraries(${variant} PRIVATE api)
   target_link_options(${variant} PRIVATE
-    LINKER:--wrap=PQsendQueryParams,--wrap=PQgetResult,--wrap=renewal_edge_find)
+    LINKER:--wrap=PQsendQueryParams,--wrap=PQgetResult,--wrap=PQsetNoticeReceiver)
 endforeach()
 
 # That of the search for personal data: xuqid that seals nothing.

@@ -4,7 +4,8 @@
 # PostgreSQL, and one agent a workstation.  Settings are written anew at every start, because the ports
 # may have changed; secrets and identities are made once.  Exports XUQI_URL and SIM_CONTROL.
 # For tests: XUQI_DEMO_XUQID is what is run in place of xuqid, XUQI_DEMO_KNOBS more knobs (JSON) of the
-# simulator, XUQI_DEMO_PORTS the first of the ports and how many (20000 12000).
+# simulator, XUQI_DEMO_TIMEOUT_MS the time-out of the gateway, XUQI_DEMO_PORTS the first of the ports and how many
+# (20000 12000).
 
 WORKSTATIONS='ws-1 ws-2 ws-3'
 
@@ -54,6 +55,7 @@ parts_xuqid_settings() {
 		  ca_file: "$(sim_said ca)"
 		  key_id: "demo"
 		  secret_file: "$DIR/secrets/gateway"
+		  timeout_ms: ${XUQI_DEMO_TIMEOUT_MS:-30000}
 		payee:
 		  name: "广东省电子商务认证有限公司"
 		  account: "44050158010109666888"

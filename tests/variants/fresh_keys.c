@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The defect that the kill tests must be able to see: keys and client references that are drawn anew at each
  * start of the process instead of being derived from the renewal.  A repetition after a crash then looks like
- * a new request.  Linked into xuqid-fresh-keys only. */
+ * a new request.  Linked into xuqid-kill-points-fresh-keys only. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
