@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenSSL looks through all its decoders for each certificate and key that it reads, which would be a third of the
- * twin's work: what was read once is shared.  The linker wraps the reading functions (twin.cmake). */
+/* OpenSSL looks through all its encoders and decoders for each key and certificate that it reads or certifies, which
+ * would be a third of the twin's work: what was read once is shared.  The linker wraps the functions (twin.cmake). */
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
 
 #include "common/text.h"
 
-enum { BUCKETS = 4096, KNOWN_MAX = 20000 };
+enum { BUCKETS = 4096, KNOWN_MAX = 20000, POINT = 65, GROUP_TEXT = 32 };
 
-enum sort { SORT_CERTIFICATE, SORT_DER, SORT_PUBLIC, SORT_PRIVATE };
+enum sort { SORT_CERTIFICATE, SORT_DER, SORT_PUBLIC, SORT_PRIVATE, SORT_POINT };
 
 struct known {
 	struct known *next;
@@ -112,6 +114,20 @@ static void keep_der(X509 *certificate)
 	OPENSSL_free(der);
 }
 
+/* The public point of a key on P-256; false for other keys. */
+static bool point_of(unsigned char point[POINT], const EVP_PKEY *key)
+{
+	char group[GROUP_TEXT];
+	size_t len = 0;
+
+	return EVP_PKEY_get_utf8_string_param(
+		       key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group, NULL) == 1 &&
+		strcmp(group, SN_X9_62_prime256v1) == 0 &&
+		EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, POINT, &len) ==
+		1 &&
+		len == POINT;
+}
+
 /* NOLINTBEGIN(readability-identifier-naming): the names of the linker */
 X509 *__real_PEM_read_bio_X509(BIO *bio, X509 **out, pem_password_cb *ask, void *context);
 X509 *__wrap_PEM_read_bio_X509(BIO *bio, X509 **out, pem_password_cb *ask, void *context);
@@ -168,6 +184,34 @@ X509 *__wrap_d2i_X509(X509 **out, const unsigned char **in, long len)
 	}
 	made = __real_d2i_X509(out, in, len);
 	return *in == bytes + len ? keep(SORT_DER, bytes, (size_t)len, made) : made;
+}
+
+int __real_X509_set_pubkey(X509 *certificate, EVP_PKEY *key);
+int __wrap_X509_set_pubkey(X509 *certificate, EVP_PKEY *key);
+EVP_PKEY *__real_X509_get0_pubkey(const X509 *certificate);
+EVP_PKEY *__wrap_X509_get0_pubkey(const X509 *certificate);
+
+int __wrap_X509_set_pubkey(X509 *certificate, EVP_PKEY *key)
+{
+	unsigned char point[POINT], *copy;
+
+	if (!point_of(point, key))
+		return __real_X509_set_pubkey(certificate, key);
+	if (find(SORT_POINT, point, POINT) == NULL)
+		(void)keep(SORT_POINT, point, POINT, key);
+	copy = OPENSSL_memdup(point, POINT);
+	return X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(certificate),
+		OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+		OBJ_nid2obj(NID_X9_62_prime256v1), copy, POINT);
+}
+
+/* A certificate whose key was set as above knows its bits only. */
+EVP_PKEY *__wrap_X509_get0_pubkey(const X509 *certificate)
+{
+	const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(certificate);
+	EVP_PKEY *key = bits->length == POINT ? find(SORT_POINT, bits->data, POINT) : NULL;
+
+	return key != NULL ? key : __real_X509_get0_pubkey(certificate);
 }
 
 /* NOLINTEND(readability-identifier-naming) */

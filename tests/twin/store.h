@@ -154,7 +154,7 @@ struct row_breaker { /* cas: of the one CA */
 
 struct row_line { /* statement_lines with what its statement says */
 	int64_t id;
-	bool proven;
+	bool proven, comes_in;
 	const json_t *doc; /* the line as statement_save took it */
 };
 

@@ -108,6 +108,7 @@ bool ask_statement_save(struct store *store, struct ask *ask)
 		row = store_add(store, &store->line);
 		row->proven = json_is_true(json_object_get(doc, "proven"));
 		row->doc = store_json(store, json_deep_copy(line));
+		row->comes_in = text_equal(json_peek_text(line, "direction"), "in");
 		store_line_concerns(store, row);
 		count++;
 	}
@@ -290,8 +291,8 @@ bool ask_links_save(struct store *store, struct ask *ask)
 		struct row_task *task = store_task_add(store, "finance_match", "finance");
 
 		task->title = "A transfer without its reference waits for a decision";
-		task->values =
-			store_json(store, json_pack("{s:I}", "suggested", (json_int_t)count_undecided(store)));
+		task->values = store_json(
+			store, json_pack("{s:I}", "suggested", (json_int_t)count_undecided(store)));
 	}
 	store_notify(store);
 	ask_reply_json(ask,

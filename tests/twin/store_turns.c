@@ -85,11 +85,13 @@ static bool gives_back(
 	const struct store *store, const struct row_order *order, const struct row_line *line)
 {
 	static const char *const words[] = { "退汇", "冲正", "退票", "RETURN" };
-	const char *memo = json_peek_text(line->doc, "memo");
+	const char *memo;
 	bool says = false;
 
-	if (!text_equal(json_peek_text(line->doc, "direction"), "in") ||
-		json_peek_number(line->doc, "amount_fen", 0) != order->amount_fen ||
+	if (!line->comes_in)
+		return false;
+	memo = json_peek_text(line->doc, "memo");
+	if (json_peek_number(line->doc, "amount_fen", 0) != order->amount_fen ||
 		!text_equal(json_peek_text(line->doc, "own_account"), order->payer_account) ||
 		memo == NULL)
 		return false;
@@ -508,8 +510,7 @@ static bool may_refund(
 {
 	const json_t *doc = line->doc;
 
-	return text_equal(json_peek_text(doc, "direction"), "in") &&
-		json_peek_number(doc, "amount_fen", 0) == order->amount_fen &&
+	return line->comes_in && json_peek_number(doc, "amount_fen", 0) == order->amount_fen &&
 		text_equal(json_peek_text(doc, "own_account"), order->payer_account) &&
 		(text_equal(json_peek_text(doc, "party_account"), order->payee_account) ||
 			text_equal(json_peek_text(doc, "party_name"), order->payee_name)) &&
@@ -593,7 +594,7 @@ static void owe(struct store *store, struct row_renewal *renewal, const struct r
 
 void store_line_concerns(struct store *store, const struct row_line *line)
 {
-	if (!text_equal(json_peek_text(line->doc, "direction"), "in"))
+	if (!line->comes_in)
 		return;
 	for (size_t i = 0; i < store->due.count; i++) {
 		const struct row_due *due = store_row(store->due, due, i);

@@ -17,7 +17,7 @@ function(twin name)
   target_link_options(${name} PRIVATE
     -Wl,--wrap=random_bytes -Wl,--wrap=random_hex -Wl,--wrap=clock_monotonic_ms
     -Wl,--wrap=json_read -Wl,--wrap=json_dumps -Wl,--wrap=PEM_read_bio_X509 -Wl,--wrap=PEM_read_bio_PUBKEY
-    -Wl,--wrap=PEM_read_bio_PrivateKey -Wl,--wrap=d2i_X509
+    -Wl,--wrap=PEM_read_bio_PrivateKey -Wl,--wrap=d2i_X509 -Wl,--wrap=X509_set_pubkey -Wl,--wrap=X509_get0_pubkey
     -Wl,--wrap=flow_start -Wl,--wrap=log_write)
 endfunction()
 twin(xuqi-twin ${TWIN_DIR}/store_fence.c)
