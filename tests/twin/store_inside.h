@@ -96,6 +96,13 @@ void store_turns_document(
 	const struct store *store, const struct row_renewal *renewal, json_t *doc);
 json_t *store_certificate_facts(const struct store *store, struct row_certificate *certificate);
 bool store_is_paid(const struct store *store, int64_t renewal);
+/* Money that came back: the line that says so of ORDER (NULL: none); was LINE taken up already; does MEMO speak of
+ * another order than ORDER; whom does a new LINE concern? */
+const struct row_line *store_returned_line(
+	const struct store *store, const struct row_order *order);
+bool store_is_returned(const struct store *store, int64_t line);
+bool store_speaks_of_another(
+	const struct store *store, const struct row_order *order, const char *memo);
 void store_line_concerns(struct store *store, const struct row_line *line);
 /* The statements, by file. */
 ask_fn ask_claim, ask_load, ask_intend, ask_conclude, ask_reclaim, ask_files, ask_plan, ask_start,
