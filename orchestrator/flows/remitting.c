@@ -61,6 +61,14 @@ static const struct {
 	{ "closed", VERDICT_CLOSED },
 };
 
+static enum verdict verdict_of(const char *state)
+{
+	for (size_t i = 0; i < COUNT_OF(verdicts); i++)
+		if (text_equal(state, verdicts[i].state))
+			return verdicts[i].verdict;
+	return VERDICT_VERIFYING;
+}
+
 enum verdict remit_verdict(const struct stage_run *run)
 {
 	const char *state = json_peek_text(run->outcome.data, "state"), *code = verdict_code(run);
@@ -70,12 +78,9 @@ enum verdict remit_verdict(const struct stage_run *run)
 		return VERDICT_NOT_ARRIVED;
 	if (refused && text_equal(code, "REMITTANCE_RETURNED"))
 		return VERDICT_RETURNED;
-	if (refused)
-		return VERDICT_REFUSED;
-	for (size_t i = 0; i < COUNT_OF(verdicts); i++)
-		if (text_equal(state, verdicts[i].state))
-			return verdicts[i].verdict;
-	return VERDICT_VERIFYING;
+	if (refused && text_equal(code, "STATE_CONFLICT") && verdict_of(state) == VERDICT_VERIFIED)
+		return VERDICT_VERIFIED; /* it was approved before its transfer came back */
+	return refused ? VERDICT_REFUSED : verdict_of(state);
 }
 
 /* What each reason means to finance; `ours` is where our own spelling of the field stands. */

@@ -205,6 +205,7 @@ static void give_back(void *context)
 
 	oracle_money(world, fate->renewal, &money);
 	if (money.serial != NULL) {
+		world_line(world, "bank: renewal %" PRId64 " was paid in vain", fate->renewal);
 		finance_give_back(world, money.serial);
 	} else if (fate->looks++ < RETURN_LOOKS) {
 		world_after(world, dice_spread(&world->actor_dice, MINUTE, 4 * HOUR) * CLOCK_SECOND,

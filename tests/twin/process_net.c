@@ -190,8 +190,9 @@ static void arrive(void *context)
 	struct sim_answer answer;
 
 	ask_ca(outside, call, &answer);
-	outside_line(outside, "CA: %s %s: %d%s", call->method, call->target, answer.status,
-		answer.replayed ? " (again)" : "");
+	outside_line(outside, "CA: %s %s: %d%s %.*s", call->method, call->target, answer.status,
+		answer.replayed ? " (again)" : "",
+		answer.status >= 400 ? (int)answer.body_len : 0, answer.status >= 400 ? answer.body : "");
 	answer_call(outside, call, &answer);
 	sim_answer_done(&answer);
 	call_free(call);

@@ -60,6 +60,20 @@ static void a_payment_that_is_refunded_already_was_verified(void **state)
 	assert_string_equal(state_now(), "refunded");
 }
 
+/* The bank gave the transfer back while the CA approved: the fee is sent again, the CA needs no other declaration. */
+static void a_payment_that_stands_verified_is_not_refused(void **state)
+{
+	OWNED char *renewal = a_renewal_in("awaiting_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(
+		renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", "{\"state\":\"verified\"}"));
+	assert_string_equal(state_now(), "verifying_payment");
+	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"verified\"}"));
+	assert_string_equal(state_now(), "paid");
+	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
+}
+
 static void both_spellings_stand_side_by_side(void **state)
 {
 	OWNED char *renewal = a_renewal_in("awaiting_payment");
@@ -374,6 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stage_test(each_reason_has_its_words_for_finance),
 		stage_test(a_payment_that_is_refunded_already_was_verified),
+		stage_test(a_payment_that_stands_verified_is_not_refused),
 		stage_test(both_spellings_stand_side_by_side),
 		stage_test(only_what_the_ca_names_is_sent_again),
 		stage_test(an_agreement_is_corrected_as_it_was_shown),
