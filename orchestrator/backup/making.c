@@ -166,6 +166,17 @@ static bool make(struct postgres_tools *tools, const struct settings *settings, 
 	return true;
 }
 
+/* Opening the embedded server makes one where there is none: that would be a backup of nothing. */
+static bool is_here(const struct settings *settings, struct fault *fault)
+{
+	OWNED char *data = file_join(settings->state_dir, "pgdata");
+
+	return settings->database_url[0] != '\0' || access(data, F_OK) == 0 ||
+		fault_set(fault, FAULT_ABSENT,
+			"%s: %s: no installation to keep; name the settings of xuqid with --settings",
+			data, strerror(errno));
+}
+
 bool backup_make(const struct settings *settings, const char *file, struct fault *fault)
 {
 	struct postgres_tools tools;
@@ -173,7 +184,7 @@ bool backup_make(const struct settings *settings, const char *file, struct fault
 
 	if (!text_equal(file, "-") && access(file, F_OK) == 0)
 		return fault_set(fault, FAULT_CONFLICT, "%s exists: name another file", file);
-	if (!postgres_tools_open(&tools, settings, false, fault))
+	if (!is_here(settings, fault) || !postgres_tools_open(&tools, settings, false, fault))
 		return false;
 	made = make(&tools, settings, file, fault);
 	postgres_tools_close(&tools);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "common/file.h"
+#include "orchestrator/backup/backup.h"
 #include "orchestrator/backup/bundle.h"
 #include "orchestrator/backup/manifest.h"
 #include "tests/unit/walks.h"
@@ -237,9 +238,27 @@ static void a_changed_or_cut_bundle_is_refused(void **state)
 	}
 }
 
+/* Whoever forgets --settings would else make one in the default place, and start it. */
+static void what_is_not_there_is_not_made_to_be_kept(void **state)
+{
+	char folder[] = "/tmp/xuqi-none-XXXXXX";
+	struct fault fault;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	OWNED char *nowhere = text_dupf("%s/state", folder), *file = text_dupf("%s/b", folder);
+	struct settings settings = { .state_dir = nowhere, .database_url = file + strlen(file) };
+
+	assert_false(backup_make(&settings, file, &fault));
+	assert_non_null(strstr(fault.text, "no installation to keep"));
+	assert_int_not_equal(access(nowhere, F_OK), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_there_is_not_made_to_be_kept),
 		database_test(a_restored_database_is_held_until_two_people_release_it),
 		database_test(no_effect_begins_before_the_ca_was_asked),
 		database_test(no_payment_file_is_made_before_finance_has_looked),
