@@ -64,7 +64,9 @@ select 200, (jsonb_build_object('id', r.id, 'campaign', r.campaign, 'serial', r.
       'link', (select l.verdict from links l where l.order_id = o.id and l.verdict <> 'dropped'))
     from dues d join payment_orders o on o.id = d.order_id where d.renewal_id = r.id),
   'invoice_number', (select number from invoices i where i.renewal_id = r.id order by id desc limit 1),
-  'what_next', (select k.title || ' (xuqi task show ' || k.id || ')' from tasks k where k.renewal_id = r.id and k.state = 'open' order by k.id limit 1),
+  'what_next', coalesce(
+    (select k.title || ' (xuqi task show ' || k.id || ')' from tasks k where k.renewal_id = r.id and k.state = 'open' order by k.id limit 1),
+    (select w.remedy from patience w where w.reason = r.blocked_reason and (w.state is null or w.state = r.state) order by w.state limit 1)),
   'timeline', (select coalesce(jsonb_agg(jsonb_build_object('at', j.at, 'event', j.event, 'from', j.from_state, 'to', j.to_state,
       'by', j.by, 'text', j.text) order by j.id), '[]') from journal j where j.renewal_id = r.id)))::text
 from renewal_items r join renewals v on v.id = r.id

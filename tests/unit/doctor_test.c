@@ -3,6 +3,8 @@
  * remedy; and the CAs at a glance. */
 #include "tests/unit/walks.h"
 
+#include "sql.h"
+
 #define REAPED(what) "select count(*) from engine_reap() where what = '" what "'"
 #define ALL          "'{\"person\":1,\"login\":\"admin\",\"role\":\"admin\"}'"
 
@@ -246,10 +248,29 @@ static void limits_are_set_by_people_and_wake_who_waited(void **state)
 	assert_sql("t", "select daily_cap is null and office_hours from cas");
 }
 
+/* Nobody has uploaded the certificate: there is no task for it, so the renewal itself says what to do. */
+static void what_waits_without_a_task_says_what_to_do(void **state)
+{
+	A_RENEWAL();
+	approve("all");
+	walk(renewal, (const char *const[]){ "spend_approved", "binding", NULL });
+	(void)sql(
+		"update renewals set blocked_reason = 'token', blocked_at = now() - interval '2 hours'");
+	const char *const values[] = { "{\"person\":1,\"role\":\"admin\"}", renewal, "{}", "{}" };
+	PGresult *result = PQexecParams(
+		the_database.pg, sql_renewal_show, 4, NULL, values, NULL, NULL, 0);
+
+	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+	assert_non_null(strstr(PQgetvalue(result, 0, 1), "or xuqi cert upload FILE"));
+	PQclear(result);
+	assert_sql("operator", "select owner from overlong where id = %s", renewal);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		database_test(every_state_and_every_class_of_trouble_has_its_patience),
+		database_test(what_waits_without_a_task_says_what_to_do),
 		database_test(a_state_is_patient_for_its_time_and_no_longer),
 		database_test(a_reason_is_counted_from_when_it_began),
 		database_test(only_ones_own_units_are_shown),
