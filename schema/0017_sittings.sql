@@ -3,6 +3,11 @@
 
 -- ---------------------------------------------------------------- what a card asks back
 
+-- As common/version.c reads it.
+create function is_version(p_text text) returns boolean language sql immutable as $$
+  select p_text ~ '^[Vv]?[0-9]{1,9}(\.[0-9]{1,9}){0,5}$'
+$$;
+
 -- What is wrong with VALUES as the answer to a card's asks (values.asks of the task): one line per column.
 create function card_errors(p_asks jsonb, p_values jsonb) returns table (col text, text text) language sql stable as $$
   with asked as (
@@ -14,10 +19,11 @@ create function card_errors(p_asks jsonb, p_values jsonb) returns table (col tex
     when value = '' then key || ' (' || label || ') is missing'
     when choices is not null and not choices ? value then key || ' (' || label || ') is one of: ' || (select string_agg(c, ', ') from jsonb_array_elements_text(choices) c)
     when form = 'yuan' and fen_of_yuan(value) is null then key || ' (' || label || ') is an amount in yuan, such as 200.00'
-    when form = 'date' and not is_day(value) then key || ' (' || label || ') is a day, such as 2026-11-22' end
+    when form = 'date' and not is_day(value) then key || ' (' || label || ') is a day, such as 2026-11-22'
+    when form = 'version' and not is_version(value) then key || ' (' || label || ') is a version, such as 4.7.6' end
   from asked
   where coalesce(form, '') <> 'file' and (value = '' or (choices is not null and not choices ? value)
-    or (form = 'yuan' and fen_of_yuan(value) is null) or (form = 'date' and not is_day(value)))
+    or (form = 'yuan' and fen_of_yuan(value) is null) or (form = 'date' and not is_day(value)) or (form = 'version' and not is_version(value)))
   union all
   select v.key, 'this task does not ask for ' || v.key from jsonb_each_text(p_values) v
   where v.value <> '' and v.key not in (select key from known)

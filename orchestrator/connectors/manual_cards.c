@@ -34,7 +34,9 @@ const struct manual_card bind_card = {
 		"5. 用微信“扫一扫”扫描二维码；或进入服务号菜单“业务办理-证书绑定”，点【扫码绑定】扫描。\n"
 		"6. 在【证书信息确认】页逐行核对：介质编号（可能显示 --）、证书用户、服务名称、证书有效期至，均与下列值一致才点【确认绑定】；不一致点【取消】。\n"
 		"现场办理：也可到现场办理点，告知受理员需绑定微信，扫描其提供的二维码后照第6步核对，结果填 counter。\n"
-		"已绑定本经办人微信且仍有效的，不必重新绑定，结果填 confirmed。",
+		"已绑定本经办人微信且仍有效的，不必重新绑定，结果填 confirmed。\n"
+		"结果: 已确认绑定: confirmed；现场办理: counter；页面上没有下列证书: absent；页面上不止一张可能是它: ambiguous；"
+		"二维码已过期: expired；已点【取消】: cancelled；尚未办理: not_done。",
 	.english =
 		"Bind with your own WeChat: client version first; one U-KEY; 获取二维码 on the PC; scan; compare the four lines with the "
 		"values below; 确认绑定 only if they agree. One QR code at a time, never passed on. Give back which WeChat is bound.",
@@ -47,7 +49,7 @@ const struct manual_card bind_card = {
 	.asks = {
 		{ "result", "结果", "confirmed|counter|absent|ambiguous|expired|cancelled|not_done", NULL, NULL },
 		{ "wechat", "绑定的微信（昵称或微信号）", NULL, "confirmed|counter", NULL },
-		{ "client_version", "主程序版本号", NULL, "confirmed|counter", NULL },
+		{ "client_version", "主程序版本号", NULL, "confirmed|counter", "version" },
 		{ "differences", "确认页显示的内容（与上列的差异）", NULL, "absent|ambiguous", NULL } },
 };
 

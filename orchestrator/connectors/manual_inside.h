@@ -26,7 +26,7 @@ struct card_ask {
 	const char *key, *label;
 	const char *choices; /* NULL: any text */
 	const char *when;    /* needed where `result` is one of these; NULL: always */
-	const char *form;    /* NULL, or yuan, date, file */
+	const char *form;    /* NULL, or yuan, date, version, file */
 };
 
 enum { CARD_VALUES_MAX = 20, CARD_ASKS_MAX = 12 };

@@ -6,6 +6,7 @@
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/text.h"
+#include "common/version.h"
 #include "orchestrator/connectors/manual_inside.h"
 #include "orchestrator/domain/task_kind.h"
 
@@ -230,6 +231,13 @@ static bool is_date(const char *text)
 	return clock_parse(&at, instant);
 }
 
+static bool is_version(const char *text)
+{
+	int order;
+
+	return version_compare(&order, text, "0");
+}
+
 static char *ask_complaint(const struct card_ask *ask, const char *text)
 {
 	int64_t fen;
@@ -245,6 +253,8 @@ static char *ask_complaint(const struct card_ask *ask, const char *text)
 			"%s (%s) is no amount in yuan such as 200.00", ask->key, ask->label);
 	if (text_equal(ask->form, "date") && !is_date(text))
 		return text_dupf("%s (%s) is no date such as 2026-11-22", ask->key, ask->label);
+	if (text_equal(ask->form, "version") && !is_version(text))
+		return text_dupf("%s (%s) is no version such as 4.7.6", ask->key, ask->label);
 	return NULL;
 }
 

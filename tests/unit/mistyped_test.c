@@ -70,6 +70,22 @@ static void a_card_takes_only_days_that_there_are(void **state)
 		0);
 }
 
+static void a_card_takes_only_versions_that_can_be_compared(void **state)
+{
+	static const char *const wrong[] = { "abc", "４.7.10", "4..7", "4.7.", "4.7 beta" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(wrong); i++)
+		assert_string_equal(
+			sql("select text from card_errors('[{\"key\":\"v\",\"label\":\"L\",\"form\":\"version\"}]', '{\"v\":\"%s\"}')",
+				wrong[i]),
+			"v (L) is a version, such as 4.7.6");
+	assert_int_equal(
+		sql_number(
+			"select count(*) from card_errors('[{\"key\":\"v\",\"label\":\"L\",\"form\":\"version\"}]', '{\"v\":\" V4.7.10 \"}')"),
+		0);
+}
+
 /* `rows` is a member of each statement: the list once answered those numbers instead of the statements. */
 static void the_list_of_statements_has_statements(void **state)
 {
@@ -95,6 +111,7 @@ int main(void)
 		database_test(an_authorisation_wants_a_day_that_there_is),
 		database_test(a_hold_names_what_it_holds),
 		database_test(a_card_takes_only_days_that_there_are),
+		database_test(a_card_takes_only_versions_that_can_be_compared),
 		database_test(the_list_of_statements_has_statements),
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
