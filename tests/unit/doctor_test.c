@@ -257,8 +257,8 @@ static void what_waits_without_a_task_says_what_to_do(void **state)
 	(void)sql(
 		"update renewals set blocked_reason = 'token', blocked_at = now() - interval '2 hours'");
 	const char *const values[] = { "{\"person\":1,\"role\":\"admin\"}", renewal, "{}", "{}" };
-	PGresult *result = PQexecParams(
-		the_database.pg, sql_renewal_show, 4, NULL, values, NULL, NULL, 0);
+	PGresult *result =
+		PQexecParams(the_database.pg, sql_renewal_show, 4, NULL, values, NULL, NULL, 0);
 
 	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
 	assert_non_null(strstr(PQgetvalue(result, 0, 1), "or xuqi cert upload FILE"));
