@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "orchestrator/cli/show.h"
 #include "orchestrator/formats/csv.h"
 
 static const char rule[] = "────────────────────────────────────────\n";
@@ -121,8 +122,12 @@ static void put_card(struct csv_writer *writer, const json_t *card, const json_t
 
 	text_init(&values, SHEET_BYTES_MAX);
 	csv_put_plain(writer, task);
-	for (i = 0; i < COUNT_OF(known); i++)
-		csv_put_text(writer, text_of(card, known[i]));
+	for (i = 0; i < COUNT_OF(known); i++) {
+		text_clear(&values);
+		show_value(&values, known[i], json_object_get(card, known[i]));
+		csv_put_text(writer, values.data);
+	}
+	text_clear(&values);
 	json_array_foreach(json_object_get(card, "lines"), i, line) text_addf(&values, "%s%s=%s",
 		i > 0 ? "; " : "", text_of(line, "key"), text_of(line, "value"));
 	csv_put_text(writer, values.data);

@@ -396,7 +396,7 @@ static void add_values(struct text *out, json_t *values)
 		label(&line, "", key);
 		text_addf(out, "%s:\n", line.data);
 		text_clear(&line);
-		show_value(&line, "", member);
+		show_value(&line, key, member);
 		grid_clean(out, line.data);
 		text_add(out, "\n");
 	}

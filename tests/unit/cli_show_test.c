@@ -123,8 +123,9 @@ static void members_in_a_cell_show_their_money_once(void **state)
 
 static void what_to_do_stands_before_its_values(void **state)
 {
-	JSON *task =
-		json_of("{\"values\":{\"serial\":\"A1\"},\"instruction\":\"1. open\\n2. type\"}");
+	JSON *task = json_of(
+		"{\"values\":{\"serial\":\"A1\",\"not_after\":\"2026-11-22T15:59:59Z\",\"paid_at\":\"2026-11-22 09:00\","
+		"\"amount_fen\":20000},\"instruction\":\"1. open\\n2. type\"}");
 	TEXT out;
 
 	(void)state;
@@ -132,7 +133,8 @@ static void what_to_do_stands_before_its_values(void **state)
 	show_object(&out, task, NULL);
 	assert_string_equal(out.data,
 		"\nINSTRUCTION\n  1. open\n  2. type\n"
-		"\nVALUES, each line as it is to be typed\nserial:\nA1\n");
+		"\nVALUES, each line as it is to be typed\nserial:\nA1\n"
+		"not after:\n2026-11-22 23:59:59\npaid at:\n2026-11-22 09:00\namount:\n¥200.00\n");
 }
 
 static void a_thing_shows_its_lists_behind_its_members(void **state)
