@@ -125,6 +125,11 @@ begin
   if exists (select from dues d join payment_orders o on o.id = d.order_id where d.renewal_id = p_id and o.status <> 'cancelled') then
     return; -- one payable order per renewal
   end if;
+  if exists (select from renewals r join campaigns c on c.id = r.campaign_id where r.id = p_id and c.plan ? 'payee'
+      and (c.plan#>>'{payee,name}', c.plan#>>'{payee,account}', c.plan#>>'{payee,bank}')
+        is distinct from (p_doc->>'payee_name', p_doc->>'payee_account', p_doc->>'payee_bank')) then
+    raise exception 'renewal %: payee.* of the settings is not the payee of the approved plan: withdraw it and plan it anew', p_id using errcode = 'XQ409';
+  end if;
   insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, method)
   values (p_doc->>'reference', p_doc->>'payer_account', p_doc->>'payer_name', p_doc->>'payee_name',
     p_doc->>'payee_account', p_doc->>'payee_bank', (p_doc->>'amount_fen')::bigint, coalesce(p_doc->>'method', 'bank_transfer'))

@@ -64,9 +64,9 @@ begin
     return; -- the answer to an earlier delivery was lost
   end if;
   v_outcome := install_outcome(o.body, p_doc);
-  v_pin := case when not coalesce((p_doc->>'login_attempted')::boolean, false) then 'not_used'
-                when p_doc->>'outcome' = 'pin_incorrect' then 'incorrect'
-                when p_doc->>'outcome' = 'pin_unsure' then 'unsure' else 'accepted' end;
+  v_pin := case when p_doc->>'outcome' = 'pin_incorrect' then 'incorrect'
+                when p_doc->>'outcome' = 'pin_unsure' then 'unsure'
+                when coalesce((p_doc->>'login_attempted')::boolean, false) then 'accepted' else 'not_used' end;
   update pin_attempts set outcome = v_pin, reported_at = clock_timestamp()
     where order_id = p_order and permit_ref = p_doc->>'permit_ref' and outcome is null;
   if o.state in ('offered', 'permitted') then

@@ -28,6 +28,7 @@ $$;
 create function campaign_approve(p jsonb, p_id bigint, d jsonb) returns void language plpgsql as $$
 declare c campaigns; g gate; v_approval bigint;
 begin
+  perform from renewals where campaign_id = p_id order by id for update; -- before the campaign, as a step does that has a new price
   select * into c from campaigns where id = p_id for update;
   if not found or not campaign_in_scope(p_id, (p->>'unit')::bigint) then
     raise exception 'there is no campaign %', p_id using errcode = 'XQ404';

@@ -49,6 +49,7 @@ $$;
 create function task_done(p jsonb, p_id bigint, d jsonb) returns jsonb language plpgsql as $$
 declare t task_items; v_need text; v_effect text; f jsonb; v_commit boolean := commits(d);
 begin
+  perform from renewals where id = (select renewal_id from tasks where id = p_id) for update; -- before its tasks, as a step does
   perform from tasks where id = p_id for update;
   select * into t from task_items where id = p_id;
   if not found then
@@ -57,6 +58,8 @@ begin
     raise exception 'task % is for %', p_id, t.owner using errcode = 'XQ403';
   elsif t.state <> 'open' then
     raise exception 'task % is closed already', p_id using errcode = 'XQ409';
+  elsif t.secret is not null then -- a code is alive until the CA says otherwise, and there is never a second one
+    raise exception 'task % ends by itself: when the CA tells that its code was used, or when it runs out (%)', p_id, t.due_at using errcode = 'XQ409';
   end if;
   for v_need in select jsonb_array_elements_text(t.needs) loop
     if v_need = 'file' and jsonb_array_length(coalesce(d->'files', '[]')) = 0 then

@@ -11,6 +11,18 @@ create function payments_to_export(p jsonb) returns jsonb language sql stable as
     and r.blocked_reason is distinct from 'certificate' and jsonb_typeof(r.facts->'withdraw') is distinct from 'object' and not is_held(s.unit_id, r.ca) and in_scope(s.unit_id, (p->>'unit')::bigint)
 $$;
 
+-- Why nothing is exported: the CA names another payee, or an open order is to one that is not the pinned one any more.
+create function payee_alert(p_pinned jsonb) returns text language sql stable as $$
+  select coalesce((select alert from ca_facts where alert is not null order by ca limit 1),
+    (select format('order %s is to %s, account %s, and that is not the pinned payee (payee.* in the settings): withdraw renewal %s and plan it anew',
+        o.reference, o.payee_name, o.payee_account, r.id)
+     from payment_orders o join dues d on d.order_id = o.id join renewals r on r.id = d.renewal_id
+     where o.status = 'open' and o.method = 'bank_transfer' and r.state = 'awaiting_payment'
+       and jsonb_typeof(r.facts->'withdraw') is distinct from 'object'
+       and (o.payee_name, o.payee_account, o.payee_bank) is distinct from (p_pinned->>'name', p_pinned->>'account', p_pinned->>'bank')
+     order by o.id limit 1))
+$$;
+
 create function payments_exported(p jsonb, p_ids bigint[], p_csv text, p_total bigint) returns jsonb language plpgsql as $$
 declare v_id bigint; v_count int; v_alert text;
 begin

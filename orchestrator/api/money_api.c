@@ -24,9 +24,13 @@ struct export_ask {
 static enum flow_next export_load(struct flow *flow, void *self)
 {
 	struct export_ask *export = self;
+	const struct settings *settings = &export->ask.app->settings;
+	JSON *pinned = json_pack("{s:s, s:s, s:s}", "name", settings->payee_name, "account",
+		settings->payee_account, "bank", settings->payee_bank);
+	OWNED char *payee = json_write(pinned);
 
-	return db_begin(
-		export->ask.app->db, flow, sql_payments_to_export, DB_ARGS(export->ask.principal));
+	return db_begin(export->ask.app->db, flow, sql_payments_to_export,
+		DB_ARGS(export->ask.principal, payee));
 }
 
 static json_t *export_answer(const struct export_ask *export, bool committed, json_t *file)
@@ -45,7 +49,7 @@ static enum flow_next export_make(struct flow *flow, void *self)
 	const PGresult *rows = flow_rows(flow);
 	struct fault fault;
 
-	if (PQgetvalue(rows, 0, 1)[0] != '\0') /* the payee is not the pinned one */
+	if (PQgetvalue(rows, 0, 1)[0] != '\0') /* a payee is not the pinned one */
 		return flow_fail(flow, FAULT_CONFLICT, "%s", PQgetvalue(rows, 0, 1));
 	export->orders = json_read(PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0), &fault);
 	if (export->orders == NULL)

@@ -14,7 +14,8 @@ rows as (
 select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from rows), '[]'), page_limit(q))::text from a
 
 -- name: payments_to_export
-select payments_to_export($1::jsonb)::text, coalesce((select alert from ca_facts where alert is not null order by ca limit 1), '')
+-- $2: the pinned payee {name, account, bank}.
+select payments_to_export($1::jsonb)::text, coalesce(payee_alert($2::jsonb), '')
 
 -- name: payments_exported
 select payments_exported($1::jsonb, array(select jsonb_array_elements_text($2::jsonb)::bigint), $3, $4::bigint)::text

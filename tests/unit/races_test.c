@@ -161,6 +161,43 @@ static void an_order_is_matched_or_cancelled(void **state)
 	}
 }
 
+/* A step and a person who want the same rows take them in one order: neither is killed by a deadlock.  The step has
+ * the renewal, the person comes, the step goes on. */
+static void a_person_waits_for_a_step(const char *person, const char *step)
+{
+	(void)sql("begin");
+	(void)sql("select from renewals where id = 1 for update");
+	assert_int_equal(PQsendQuery(second, person), 1);
+	second_has_gone_as_far_as_it_can();
+	(void)sql("%s", step);
+	(void)sql("commit");
+	for (PGresult *result; (result = PQgetResult(second)) != NULL; PQclear(result))
+		assert_string_not_equal("40P01",
+			PQresultStatus(result) == PGRES_TUPLES_OK
+				? ""
+				: PQresultErrorField(result, PG_DIAG_SQLSTATE));
+}
+
+static void a_task_is_done_while_a_step_closes_it(void **state)
+{
+	A_RENEWAL();
+	(void)sql(
+		"select task_open(%s, '{\"kind\":\"install\",\"role\":\"operator\",\"title\":\"\",\"instruction\":\"\",\"if_ignored\":\"\"}')",
+		renewal);
+	a_person_waits_for_a_step("select task_done(" P_OPERATOR ", 1, '{\"commit\":true}')",
+		"select tasks_close(1, '{install}', 'done')");
+}
+
+static void an_approval_waits_for_a_new_price(void **state)
+{
+	A_RENEWAL();
+	approve("all");
+	assert_int_equal(strlen(renewal), 1);
+	a_person_waits_for_a_step("select campaign_approve(" P_APPROVER2
+				  ", 1, '{\"gate\":\"all\",\"digest\":\"c\"}')",
+		"select conclude_reprice(1, 1, '{\"plan\":{\"rows\":[]},\"digest\":\"d\",\"old_digest\":\"c\",\"price_fen\":30000,\"term_years\":1}')");
+}
+
 /* A hold that comes while the file is made lets the file go out or not, never both. */
 static void a_hold_and_a_permit_have_an_order(void **state)
 {
@@ -340,6 +377,8 @@ int main(void)
 		race_test(an_order_is_in_one_payment_file),
 		race_test(an_order_is_exported_or_cancelled),
 		race_test(an_order_is_matched_or_cancelled),
+		race_test(a_task_is_done_while_a_step_closes_it),
+		race_test(an_approval_waits_for_a_new_price),
 		race_test(a_hold_and_a_permit_have_an_order),
 		race_test(a_token_has_one_permit),
 		race_test(a_permit_asked_for_twice_is_one),

@@ -166,7 +166,7 @@ static void a_qr_text_stands_in_its_open_task_and_nowhere_else(void **state)
 		assert_null(strstr(digest, QR));
 	assert_string_equal(tables_with(QR), "tasks");
 
-	(void)sql("select task_done(" P_HANDLER ", 1, '{\"commit\":true}')");
+	(void)sql("select tasks_close(1, '{bind}', 'done')");
 
 	assert_string_equal(tables_with(QR), "");
 	(void)sql(
@@ -422,6 +422,7 @@ static void a_deputy_on_leave_has_a_deputy_too(void **state)
 static void the_deputy_does_the_task(void **state)
 {
 	A_BIND_TASK();
+	(void)sql("update tasks set kind = 'agreement', secret = null");
 	(void)sql(
 		"select handler_leave(" P_OPERATOR
 		", 'handler', jsonb_build_object('from', office_day(), 'until', office_day(), 'deputy', 'second'))");
