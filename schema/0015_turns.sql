@@ -379,7 +379,7 @@ begin
     when r.facts ? 'application_id' then 'its application at the CA; nothing was paid'
     else 'nothing: it was not applied for and not paid' end;
   if commits(d) then
-    insert into journal (renewal_id, event, by, text) values (r.id, 'withdrawal_asked', p->>'login', d->>'reason');
+    insert into journal (renewal_id, event, by, text) values (r.id, 'withdrawal_asked', p->>'login', personal_masked(d->'reason')#>>'{}');
     update renewals set facts = facts || jsonb_build_object('withdraw', jsonb_build_object('reason', d->>'reason', 'by', p->>'login', 'at', now()))
       -- no step of its own withdraws its draft at the CA: refunding does, or the next renewal
       || case when r.state = 'awaiting_approval' and r.facts->>'application_id' is not null

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/text.h"
+#include "orchestrator/domain/personal.h"
 
 #define WORD(upper, lower) #lower,
 static const char *const op_words[] = { CONNECTOR_OPS(WORD) };
@@ -73,6 +74,7 @@ void outcome_set(
 	va_start(args, format);
 	(void)vsnprintf(out->text, sizeof out->text, format, args);
 	va_end(args);
+	personal_mask_text(out->text);
 }
 
 void outcome_done(struct outcome *out)

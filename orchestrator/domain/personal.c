@@ -67,12 +67,67 @@ char *personal_mask(const char *column, const char *value)
 	return text_dup(nothing);
 }
 
+/* ---- what was written freely ---- */
+
+static const char digits[] = "0123456789",
+		  word_chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+static void put_stars(char *from, const char *to)
+{
+	if (from < to)
+		memset(from, '*', (size_t)(to - from));
+}
+
+static bool is_mobile(const char *word, size_t len)
+{
+	return len == 11 && strspn(word, digits) == len && word[0] == '1' && word[1] >= '3';
+}
+
+/* Place, day of birth, number, check digit. */
+static bool is_resident(const char *word, size_t len)
+{
+	bool ends_well = len == 18 && strchr("0123456789X", word[17]) != NULL;
+
+	return ends_well && strspn(word, digits) >= 17 &&
+		(strncmp(word + 6, "19", 2) == 0 || strncmp(word + 6, "20", 2) == 0) &&
+		word[10] <= '1' && word[12] <= '3';
+}
+
+/* AT is an @: what stands before it but for its first character. */
+static void mask_address(const char *text, char *at)
+{
+	char *start = at;
+	size_t domain = strcspn(at + 1, " ,;\t\n");
+
+	while (start > text &&
+		(strchr(word_chars, start[-1]) != NULL || strchr("._%+-", start[-1]) != NULL))
+		start--;
+	if (memchr(at + 1, '.', domain) != NULL)
+		put_stars(start + 1, at);
+}
+
+void personal_mask_text(char *text)
+{
+	for (char *at = strchr(text, '@'); at != NULL; at = strchr(at + 1, '@'))
+		mask_address(text, at);
+	for (char *word = text + strcspn(text, word_chars); *word != '\0';) {
+		size_t len = strspn(word, word_chars);
+
+		if (is_mobile(word, len))
+			put_stars(word + 3, word + 7);
+		else if (is_resident(word, len))
+			put_stars(word + 3, word + 14);
+		word += len;
+		word += strcspn(word, word_chars);
+	}
+}
+
 /* ---- evidence ---- */
 
 static void drop_personal(json_t *value)
 {
-	static const char *const members[] = { "qr_text", "mobile", "phone", "email", "id_no",
-		"filename", "data_b64" };
+	static const char *const members[] = { "qr_text", "code_url", "mobile", "phone", "email",
+		"id_no", "filename", "data_b64" };
 	json_t *item;
 	const char *key;
 	size_t i;

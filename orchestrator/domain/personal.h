@@ -27,6 +27,10 @@ json_t *personal_opened(const json_t *document, const struct seal_keys *keys, st
 /* A copy of what a CA answered that may be kept: without QR texts and what is personal, at any depth. */
 json_t *personal_evidence(const json_t *answer);
 
+/* Put stars, in place, over what looks like a mobile number, a resident's number (GB 11643) or an address: TEXT was
+ * written freely, by the CA or by a person, and goes where everybody reads it. */
+void personal_mask_text(char *text);
+
 /* The mask of what stands in COLUMN (`people.mobile`): 138****5678, 440***********123X, z***@example.com, ***.pdf;
  * `***` for anything else.  The caller frees it. */
 char *personal_mask(const char *column, const char *value);

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "orchestrator/domain/personal.h"
 #include "orchestrator/domain/task_kind.h"
 #include "orchestrator/flows/turns.h"
 
@@ -83,6 +84,7 @@ enum stage_next stage_move(struct stage_run *run, enum renewal_event event, cons
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	personal_mask_text(text);
 	stage_put(run, "move",
 		json_pack("{s:s, s:s, s:s}", "event", renewal_event_word(event), "to",
 			renewal_word(edge->to), "text", text));
@@ -161,8 +163,40 @@ static void append(struct stage_run *run, const char *member, json_t *value)
 	(void)json_array_append_new(list, value);
 }
 
+static void mask_strings(json_t *value)
+{
+	OWNED char *text = json_is_string(value) ? text_dup(json_string_value(value)) : NULL;
+	json_t *item;
+	const char *key;
+	size_t i;
+
+	if (text != NULL) {
+		personal_mask_text(text);
+		(void)json_string_set(value, text);
+	}
+	json_object_foreach(value, key, item) mask_strings(item);
+	json_array_foreach(value, i, item) mask_strings(item);
+}
+
+/* What the CA wrote is read by everybody; the person's own values stand beside it, sealed. */
+static void mask_task(json_t *task)
+{
+	static const char *const members[] = { "reasons", "ca_says" };
+	json_t *values = json_object_get(task, "values");
+
+	mask_strings(json_object_get(task, "instruction"));
+	for (size_t i = 0; i < COUNT_OF(members); i++) {
+		json_t *copy = json_deep_copy(json_object_get(values, members[i]));
+
+		mask_strings(copy);
+		if (copy != NULL)
+			(void)json_object_set_new(values, members[i], copy);
+	}
+}
+
 void stage_task(struct stage_run *run, json_t *task)
 {
+	mask_task(task);
 	task_kind_complete(task, run->app->calendar, clock_now());
 	append(run, "open_tasks", task);
 }
