@@ -320,7 +320,7 @@ create table renewals (
   touch_approval bigint,
   spend_gate     gate not null generated always as ('spend') stored,
   touch_gate     gate not null generated always as ('touch') stored,
-  client_ref     text constraint renewals_client_ref_once unique,
+  client_ref     text,
   facts          jsonb not null default '{}', -- the CA's ids and answers
   -- scheduling: claimed under a lease with a fence; woken_at keeps a wake-up that comes meanwhile
   version        bigint not null default 1,
@@ -352,6 +352,7 @@ create table renewals (
 ) with (fillfactor = 70); -- a claim changes nothing that is indexed: room for it on the same page (HOT)
 create unique index renewals_one_open_per_set on renewals (set_id)
   where state not in ('done', 'withdrawn', 'failed', 'refunded');
+create unique index renewals_client_ref_once on renewals (client_ref) where client_ref is not null;
 create index renewals_due on renewals (due_at)
   where state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded');
 create index renewals_by_campaign on renewals (campaign_id, id);
@@ -374,11 +375,8 @@ create table journal ( -- what happened to each renewal, in order; moves only al
   to_state   text,
   by         text not null,
   text       text not null default '',
-  note       text generated always as (case when to_state is null then event end) stored
-    constraint journal_notes_are_declared references journal_notes,
-  constraint journal_moves_whole check ((from_state is null) = (to_state is null)),
-  constraint journal_moves_along_the_table
-    foreign key (from_state, event, to_state) references renewal_edges (from_state, event, to_state)
+  constraint journal_moves_whole check ((from_state is null) = (to_state is null))
+  -- and journal_moves_along_the_table, journal_notes_are_declared: made of the tables of edges and notes (journal_allow)
 );
 create index journal_by_renewal on journal (renewal_id, id);
 create trigger journal_append_only before update or delete on journal

@@ -188,3 +188,15 @@ insert into journal_notes (event, says) values
   ('transfer_suggested', 'a transfer may be the one; a person decides'),
   ('withdrawal_asked', 'a person asked to end the renewal'),
   ('withdrawal_dropped', 'the withdrawal came too late; the renewal goes on');
+
+-- The journal takes moves along the table and declared notes only.  As constraints on its own row: a foreign key would
+-- look each line up and lock the edge, for nothing.  To be called again by a migration that adds an edge or a note.
+create function journal_allow() returns void language plpgsql set client_min_messages = warning as $$
+begin
+  alter table journal drop constraint if exists journal_moves_along_the_table, drop constraint if exists journal_notes_are_declared;
+  execute format('alter table journal add constraint journal_moves_along_the_table check (to_state is null or from_state || '' '' || event || '' '' || to_state = any (%L))',
+    (select array_agg(distinct from_state || ' ' || event || ' ' || to_state) from renewal_edges)::text);
+  execute format('alter table journal add constraint journal_notes_are_declared check (to_state is not null or event = any (%L))',
+    (select array_agg(event order by event) from journal_notes)::text);
+end $$;
+select journal_allow();

@@ -186,11 +186,13 @@ $$;
 -- that lost its lease fails there, and the others go through.  A rest counts attempts while its reason stays the
 -- same; progress starts the count again; a wake-up that came meanwhile wins over the pause of either.
 create function conclude_plain(p_items jsonb, p_by text) returns table (n int, failed text, why text) language sql as $$
-  with items as materialized (
-    select i.n::int as n, i.id, i.epoch, i.doc, r.epoch as held_by, r.claimed_until, r.state,
-      row_number() over (partition by i.id order by i.n) > 1 as again
-    from rows from (jsonb_to_recordset(p_items) as (id bigint, epoch bigint, doc jsonb)) with ordinality i(id, epoch, doc, n)
-    left join renewals r on r.id = i.id),
+  with given as materialized (
+    select i.n::int as n, i.id, i.epoch, i.doc, row_number() over (partition by i.id order by i.n) > 1 as again
+    from rows from (jsonb_to_recordset(p_items) as (id bigint, epoch bigint, doc jsonb)) with ordinality i(id, epoch, doc, n)),
+  locked as materialized (
+    select r.id, r.epoch, r.claimed_until, r.state from renewals r where r.id = any (array(select id from given)) order by r.id for update),
+  items as materialized (
+    select i.*, r.epoch as held_by, r.claimed_until, r.state from given i left join locked r on r.id = i.id),
   good as materialized (
     select id, i.n, doc, doc->'move' as move, doc->'wait' as wait, state from items i
     where held_by = epoch and claimed_until is not null and not again),
@@ -208,7 +210,7 @@ create function conclude_plain(p_items jsonb, p_by text) returns table (n int, f
       changed_at = clock_timestamp(), blocked_at = clock_timestamp(), blocked_reason = g.wait->>'reason', -- a new state may begin with a pause
       due_at = case when woken_at > claimed_at then clock_timestamp()
                     else clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)) end,
-      facts = facts || coalesce(g.doc->'facts', '{}'), quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
+      facts = case when g.doc ? 'facts' then facts || (g.doc->'facts') else facts end, quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
       kind = coalesce((g.doc->>'kind')::renewal_kind, kind), client_ref = coalesce(g.doc->>'client_ref', client_ref)
     from good g where r.id = g.id and g.move is not null),
   rested as (
@@ -218,7 +220,7 @@ create function conclude_plain(p_items jsonb, p_by text) returns table (n int, f
       blocked_reason = g.wait->>'reason', last_error = g.wait->>'error',
       due_at = case when woken_at > claimed_at then clock_timestamp()
                     else clock_timestamp() + make_interval(secs => coalesce((g.wait->>'seconds')::float8, 0)) end,
-      facts = facts || coalesce(g.doc->'facts', '{}'), quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
+      facts = case when g.doc ? 'facts' then facts || (g.doc->'facts') else facts end, quoted_fen = coalesce((g.doc->>'quoted_fen')::bigint, quoted_fen),
       kind = coalesce((g.doc->>'kind')::renewal_kind, kind), client_ref = coalesce(g.doc->>'client_ref', client_ref)
     from good g where r.id = g.id and g.move is null)
   select i.n, case when i.held_by is null then 'XQ404' when g.n is null then 'XQ409' end,
@@ -267,6 +269,10 @@ create function renewals_conclude(p_items jsonb, p_by text) returns table (n int
 language plpgsql as $$
 declare i record; v_plain jsonb; v_places int[];
 begin
+  if not exists (select from jsonb_array_elements(p_items) x where not conclusion_is_plain(x->'doc')) then
+    return query select c.n, c.failed, c.why from conclude_plain(p_items, p_by) c; -- most are: no second reading
+    return;
+  end if;
   perform from renewals r where r.id in (select (x->>'id')::bigint from jsonb_array_elements(p_items) x) order by r.id for update;
   for i in select x.place::int, (x.item->>'id')::bigint as id, (x.item->>'epoch')::bigint as epoch, x.item->'doc' as doc
       from jsonb_array_elements(p_items) with ordinality x(item, place)

@@ -206,7 +206,7 @@ static inline void database_tell_events(void)
 	if (file == NULL)
 		return;
 	PGresult *events = PQexec(the_database.pg,
-		"select distinct case when note is null then 'edge ' else 'note ' end || event from journal where by <> 'test'");
+		"select distinct case when to_state is null then 'note ' else 'edge ' end || event from journal where by <> 'test'");
 	TEXT lines;
 	text_init(&lines, DATABASE_EVENTS_MAX);
 	for (int i = 0; i < PQntuples(events); i++)
