@@ -30,8 +30,10 @@ expect_equal() {
 	fi
 }
 
-# rig_open: a folder that everybody may enter (PostgreSQL runs as another user when we are root).
+# rig_open: a folder that everybody may enter (PostgreSQL runs as another user when we are root), once.
 rig_open() {
+	[ -z "${rig_opened:-}" ] || return 0
+	rig_opened=yes
 	RIG=$(mktemp -d "${TMPDIR:-/tmp}/xuqi-rig.XXXXXX")
 	chmod 755 "$RIG"
 	STATE=$RIG/state

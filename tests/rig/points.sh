@@ -40,12 +40,11 @@ leases_end() {
 }
 leases_run() { rm -f "$RIG/after_kill"; }
 
-# arm SIDES WHERE: before, after or both, of the points where WHERE holds (columns of rig.points).
+# arm SIDES WHERE: before, after or both, of the points where WHERE holds (columns of rig.points); while nobody writes.
 arm() {
-	local side
-	for side in $1; do
-		in_database -c "update rig.points set $side = true where $2"
-	done
+	in_database -c "begin" -c "lock table journal in share row exclusive mode" \
+		-c "insert into rig.begun select coalesce(max(id), 0) from journal where not exists (select from rig.begun)" \
+		-c "update rig.points set before = before or '$1' ~ 'before', after = after or '$1' ~ 'after' where $2" -c "commit"
 }
 
 # One of about N points, and others on another day or with another XUQI_SEED; with tests/run --long all of them.
@@ -59,12 +58,12 @@ arm_recovery() { local n && for n in 1 2 3 5 8 13 21 34; do : >"$RIG/points/reco
 recoveries_left() { find "$RIG/points" -name 'recovery.*' -printf '%f '; }
 
 # points_count NAME: which points were armed, passed and died at goes into $RIG/NAME.{armed,passed,killed}.  Passed is
-# what the journal of this campaign tells.
+# what the journal of this campaign tells since the first was armed.
 points_count() {
 	in_database -c "select 'before ' || name from rig.points where before union all
 		select 'after ' || name from rig.points where after" | sort >"$RIG/$1.armed"
 	in_database -c "select distinct side || coalesce(from_state || '.' || event || '.' || to_state, event)
-		from journal, unnest(array['before ', 'after ']) side" | sort >"$RIG/$1.passed"
+		from journal, unnest(array['before ', 'after ']) side where id > (select journal_id from rig.begun)" | sort >"$RIG/$1.passed"
 	grep -v '^recovery$' "$RIG/points/killed" | sort -u >"$RIG/$1.killed"
 	printf '# %s: killed at %d of %d armed points; %d points of edges and notes on its way\n' "$1" \
 		"$(wc -l <"$RIG/$1.killed")" "$(wc -l <"$RIG/$1.armed")" "$(wc -l <"$RIG/$1.passed")"

@@ -15,6 +15,7 @@ create table rig.points (
   before boolean not null default false, -- armed
   after  boolean not null default false
 );
+create table rig.begun (journal_id bigint); -- the last line before any point was armed
 insert into rig.points (name, kind)
   select distinct from_state || '.' || event || '.' || to_state, 'edge' from public.renewal_edges
   union select event, 'note' from public.journal_notes
