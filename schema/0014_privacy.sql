@@ -109,7 +109,7 @@ $$;
 create function want_reason(d jsonb) returns text language plpgsql immutable as $$
 begin
   if length(trim(coalesce(d->>'reason', ''))) < 3 then
-    raise exception 'reason: say why, for whoever reads the audit' using errcode = 'P0001';
+    raise exception 'reason: say why, in three characters at least, for whoever reads the audit' using errcode = 'P0001';
   end if;
   return trim(d->>'reason');
 end $$;

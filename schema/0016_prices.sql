@@ -115,6 +115,8 @@ begin
     raise exception 'valid_from: % is no instant: write 2027-01-01T00:00:00+08:00', d->>'valid_from' using errcode = 'P0001';
   elsif coalesce(d->>'agreement_sha256', '') not in ('') and d->>'agreement_sha256' !~ '^[0-9a-f]{64}$' then
     raise exception 'agreement_sha256 is no SHA-256 in lower-case hex' using errcode = 'P0001';
+  elsif coalesce(d->>'ca', '') not in ('', 'manual') and not exists (select from cas where ca = d->>'ca') then
+    raise exception 'there is no CA %: xuqi ca list shows those there are', d->>'ca' using errcode = 'P0001';
   end if;
   insert into price_lists (ca, terms, source, agreement_version, agreement_sha256, statement, valid_from, proposed_by)
   values (coalesce(nullif(d->>'ca', ''), 'manual'), price_terms(d), price_want(d, 'source', '--source TEXT'), v_version,

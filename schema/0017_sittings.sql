@@ -165,7 +165,8 @@ begin
   for c in select jsonb_array_elements(d->'certificates') loop
     v_ids := sets_of_upload(c);
     v_wrong := case cardinality(v_ids) when 1 then null
-      when 0 then 'no certificate is known of ' || (c->>'holder') || ' for ' || (c->>'service') || ': import it first (xuqi cert import)'
+      when 0 then 'no certificate is known of ' || (c->>'holder') || case c->>'service' when '' then ' without a service (服务名称)'
+        else ' for ' || (c->>'service') end || ': import it first (xuqi cert import)'
       else 'it can belong to ' || cardinality(v_ids) || ' certificates of ' || (c->>'holder') || ': let the agent report it' end;
     if v_wrong is null and not in_scope((select unit_id from certificate_sets where id = v_ids[1]), (p->>'unit')::bigint) then
       v_wrong := 'it is outside your scope';

@@ -76,10 +76,13 @@ static enum flow_next mark_check(struct flow *flow, void *self)
 
 	if (!json_text(&mark, ask->body, "mark", &fault))
 		return flow_fail_with(flow, &fault);
+	if (!text_starts(mark, "sm1."))
+		return flow_fail(flow, FAULT_INPUT,
+			"mark: a mark begins with sm1. and stands in the audit and in xuqi file list");
 	OWNED unsigned char *bytes = data != NULL ? base64_decode(data, &len) : NULL;
 
 	if (bytes == NULL && value == NULL)
-		return flow_fail(flow, FAULT_INPUT, "give value, or one file");
+		return flow_fail(flow, FAULT_INPUT, "give the value (--value), or one file (--attach), to compare with the mark");
 	bool fits = bytes != NULL ? seal_mark_fits(mark, ask->app->seals, bytes, len)
 				  : seal_mark_fits(mark, ask->app->seals, value, strlen(value));
 

@@ -77,10 +77,15 @@ static bool read_file(
 {
 	const char *text = (const char *)bytes, *at = strstr(text, pem_head);
 
+	if (strstr(text, "PRIVATE KEY-----") != NULL)
+		return fault_set(fault, FAULT_INPUT,
+			"it holds a private key, which is nobody's to give: export the certificate alone");
 	if (at == NULL) {
 		CLEANUP(cert_freep) X509 *one = cert_from_der(bytes, len, fault);
 
-		return one != NULL && add_certificate(list, one, row, fault);
+		return one != NULL ? add_certificate(list, one, row, fault)
+				   : fault_set(fault, FAULT_INPUT,
+					     "no certificate, neither in PEM nor in DER");
 	}
 	for (; at != NULL; at = strstr(at + sizeof pem_head, pem_head)) {
 		CLEANUP(cert_freep)

@@ -86,6 +86,15 @@ static void a_card_takes_only_versions_that_can_be_compared(void **state)
 		0);
 }
 
+static void a_price_list_is_of_a_ca_that_there_is(void **state)
+{
+	(void)state;
+	an_organisation();
+	refused("there is no CA nope",
+		"select price_propose(" P_OPERATOR
+		", '{\"ca\":\"nope\",\"terms\":{\"1\":\"200.00\"},\"source\":\"s\",\"agreement_version\":\"1\",\"statement\":\"t\"}')");
+}
+
 /* `rows` is a member of each statement: the list once answered those numbers instead of the statements. */
 static void the_list_of_statements_has_statements(void **state)
 {
@@ -111,6 +120,7 @@ int main(void)
 		database_test(an_authorisation_wants_a_day_that_there_is),
 		database_test(a_hold_names_what_it_holds),
 		database_test(a_card_takes_only_days_that_there_are),
+		database_test(a_price_list_is_of_a_ca_that_there_is),
 		database_test(a_card_takes_only_versions_that_can_be_compared),
 		database_test(the_list_of_statements_has_statements),
 	};
