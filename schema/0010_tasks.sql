@@ -72,6 +72,8 @@ begin
   end loop;
   perform card_check(p_id, coalesce(d->'values', '{}'));
   v_effect := case t.kind when 'pin' then 'clears the bar on the stored PIN and queues the installation again'
+    when 'bound_account' then 'keeps the account with the binding'
+    when 'rebind' then 'keeps the account with the binding'
     when 'token_moved' then 'lets the token be used at the other workstation'
     else 'wakes the renewal' end;
   if v_commit then
@@ -85,6 +87,8 @@ begin
     if t.kind = 'pin' and d->'values'->>'remedy' = 'cleared' then
       update pin_attempts set cleared_by = (p->>'person')::bigint, cleared_at = clock_timestamp()
         where token_id = t.token_id and cleared_at is null;
+    elsif t.kind in ('bound_account', 'rebind') then
+      perform binding_account(t.renewal_id, d->'values'->>'wechat', case t.kind when 'rebind' then (p->>'person')::bigint end);
     elsif t.kind = 'token_moved' and d->'values'->>'move' = 'yes' then
       update tokens set workstation_id = t.workstation_id, present = false where id = t.token_id;
     end if;

@@ -67,14 +67,24 @@ begin
   for c in select jsonb_array_elements(p_list) loop
     v_sets := sets_shown(c);
     if cardinality(v_sets) = 1 and c->>'id' is not null then
-      insert into bindings (set_id, ca, certificate_id, bound_by) values (v_sets[1], r.ca, c->>'id', v_by)
-      on conflict (set_id, ca) do update set certificate_id = excluded.certificate_id, bound_at = now(), bound_by = excluded.bound_by;
+      insert into bindings (set_id, ca, certificate_id, bound_by, account) values (v_sets[1], r.ca, c->>'id', v_by, c->>'account')
+      on conflict (set_id, ca) do update set certificate_id = excluded.certificate_id, bound_at = now(), bound_by = excluded.bound_by,
+        account = excluded.account;
       v_bound := v_bound || v_sets[1];
     end if;
   end loop;
   perform renewals_wake(array(select id from renewals
     where set_id = any (v_bound) and ca = r.ca and state = 'binding' and id <> p_renewal));
 end $$;
+
+-- A person says which WeChat a renewal's certificate is bound to, and with it all that the same QR code bound; whoever
+-- bound it anew (p_anew) is its owner from now on.
+create function binding_account(p_renewal bigint, p_account text, p_anew bigint) returns void language sql as $$
+  update bindings b set account = p_account, bound_by = coalesce(p_anew, b.bound_by), bound_at = case when p_anew is null then b.bound_at else now() end
+  from renewals r join bindings mine on mine.set_id = r.set_id and mine.ca = r.ca
+  where r.id = p_renewal and b.ca = mine.ca
+    and (b.set_id = mine.set_id or (p_anew is null and b.account is null and (b.bound_at, b.bound_by) = (mine.bound_at, mine.bound_by)))
+$$;
 
 -- ---------------------------------------------------------------- money that is with the CA
 

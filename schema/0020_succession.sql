@@ -10,9 +10,9 @@ create function handler_renewals(p_person bigint) returns table (renewal bigint,
 $$;
 
 -- Certificates that are bound to the WeChat of PERSON, with the renewal that is under way.
-create function handler_bindings(p_person bigint) returns table (set_id bigint, ca text, holder text, renewal bigint, state text)
+create function handler_bindings(p_person bigint) returns table (set_id bigint, ca text, holder text, account text, renewal bigint, state text)
 language sql stable as $$
-  select s.id, b.ca, s.holder, r.renewal, r.state
+  select s.id, b.ca, s.holder, b.account, r.renewal, r.state
   from bindings b join certificate_sets s on s.id = b.set_id left join handler_renewals(p_person) r on r.set_id = s.id
   where coalesce(b.bound_by, s.handler_id) = p_person order by s.id
 $$;
@@ -24,7 +24,7 @@ create function handler_transfer_report(p_from bigint, p_to bigint) returns json
     'renewals', (select coalesce(jsonb_agg(jsonb_build_object('renewal', renewal, 'holder', holder, 'service', service, 'state', state) order by renewal), '[]')
       from handler_renewals(p_from)),
     'certificates', (select count(*) from certificate_sets where handler_id = p_from),
-    'bindings', (select coalesce(jsonb_agg(jsonb_build_object('set', set_id, 'ca', ca, 'holder', holder, 'renewal', renewal, 'state', state, 'remedy',
+    'bindings', (select coalesce(jsonb_agg(jsonb_build_object('set', set_id, 'ca', ca, 'holder', holder, 'account', account, 'renewal', renewal, 'state', state, 'remedy',
         'bound to the WeChat of the earlier handler: where the CA binds per account, unbind it there (解绑) and bind it anew with the new handler''s phone') order by set_id), '[]')
       from handler_bindings(p_from)),
     'reviews', (select coalesce(jsonb_agg(jsonb_build_object('renewal', renewal, 'holder', holder, 'state', state, 'remedy',
@@ -44,9 +44,9 @@ begin
   end if;
   perform task_open((p_binding->>'renewal')::bigint, jsonb_build_object('kind', 'rebind', 'role', 'handler', 'assignee', p_to,
     'title', '绑定: bind a taken-over certificate to your own WeChat', 'instruction',
-    'This certificate is bound to the WeChat of ' || p_login || '. Have it unbound there (解绑), bind it with your own phone where the '
-    'CA binds per account, then finish this task with bound=yes.', 'if_ignored',
-    'The CA''s messages and pages stay with ' || p_login || '.', 'needs', '["bound"]'::jsonb,
+    'This certificate is bound to the WeChat of ' || p_login || coalesce(' (' || (p_binding->>'account') || ')', '') || '. Have it unbound there (解绑), bind it with your own phone where the '
+    'CA binds per account, then finish this task with bound=yes and wechat=WHICH.', 'if_ignored',
+    'The CA''s messages and pages stay with ' || p_login || '.', 'needs', '["bound", "wechat"]'::jsonb,
     'values', jsonb_build_object('holder', p_binding->>'holder')));
 end $$;
 

@@ -45,7 +45,7 @@ static json_t *binding_is(const struct desk *desk, const json_t *answer)
 		answer == NULL ? "expired"
 			: over ? answer_result(answer)
 			       : "confirmed",
-		"wechat", json_peek_text(answer, "wechat"), "client_version",
+		"account", json_peek_text(answer, "wechat"), "client_version",
 		json_peek_text(answer, "client_version"), "differences",
 		json_peek_text(answer, "differences"), "certificates",
 		over ? json_array() : listed(desk, answer));

@@ -19,6 +19,7 @@ const struct task_kind task_kinds[] = {
 	{ "bind", "handler", 1, 1, "operator", "绑定: bind the certificate to the WeChat service account", "The code expires and a new one is made; no application is made." },
 	{ "bind_differs", "handler", 1, 1, "operator", "绑定: the phone showed something else than was wanted", "No other code is made; no application is made." },
 	{ "bind_again", "operator", 1, 1, "admin", "绑定: code after code is not scanned", "Codes go on running out; the certificate may expire." },
+	{ "bound_account", "handler", 3, 2, "operator", "绑定: say which WeChat the certificate is bound to", "Nobody knows which WeChat must unbind it when its handler changes." },
 	{ "rebind", "handler", 1, 1, "operator", "绑定: bind a taken-over certificate to your own WeChat", "The CA's messages and pages stay with the earlier handler." },
 	/* the application (guide chapter 3) */
 	{ "agreement", "handler", 1, 1, "operator", "电子认证协议: read and accept the agreement", "The application stays a draft." },

@@ -189,6 +189,7 @@ static void ask_about_differences(struct stage_run *run, const char *what)
 		"right person, then finish this task with again=yes: a new code is made.",
 		what);
 
+	json_put_text(values, "bound_to", stage_text(run, "binding.account"));
 	(void)json_object_set(values, "shown", json_object_get(run->outcome.data, "certificates"));
 	stage_task(run,
 		json_pack("{s:s, s:s?, s:s, s:[s], s:o}", "kind", "bind_differs", "assignee",
@@ -219,6 +220,31 @@ static enum stage_next next_code(struct stage_run *run, const char *why)
 		run, ON_BINDING_EXPIRED, "%s; a new code is made (%lld)", why, (long long)codes);
 }
 
+/* What the CA confirmed, each with the account that it is bound to where the CA or the person said which. */
+static json_t *bound_list(const struct stage_run *run)
+{
+	json_t *item, *list = json_deep_copy(json_object_get(run->outcome.data, "certificates"));
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		json_put_text(item, "account", json_peek_text(run->outcome.data, "account"));
+	return list;
+}
+
+/* Whoever takes over from this handler must know which WeChat to unbind.  Blocks nothing. */
+static void ask_for_account(struct stage_run *run)
+{
+	if (json_peek_text(run->outcome.data, "account") != NULL)
+		return;
+	stage_task(run,
+		json_pack("{s:s, s:s?, s:s, s:[s], s:{s:s?, s:s?}}", "kind", "bound_account",
+			"assignee", stage_text(run, "handler.id"), "instruction",
+			"The binding is confirmed, and the CA does not say to which WeChat. Write down its nickname or WeChat id "
+			"(微信昵称或微信号, no password): finish this task with wechat=WHICH. What one QR code bound needs one answer.",
+			"needs", "wechat", "values", "holder", stage_text(run, "set.holder"),
+			"service", stage_text(run, "set.service")));
+}
+
 static enum stage_next binding_is_confirmed(struct stage_run *run)
 {
 	const json_t *certificate = NULL;
@@ -230,7 +256,8 @@ static enum stage_next binding_is_confirmed(struct stage_run *run)
 				   : "The phone's confirm page lists several that could be it");
 		return next_code(run, "what was confirmed is not this certificate");
 	}
-	stage_put(run, "bound", json_incref(json_object_get(run->outcome.data, "certificates")));
+	stage_put(run, "bound", bound_list(run));
+	ask_for_account(run);
 	stage_fact_text(run, "certificate_id", json_peek_text(certificate, "id"));
 	if (json_peek_text(run->outcome.data, "client_version") != NULL)
 		stage_fact_text(

@@ -59,6 +59,7 @@ select 200, (jsonb_build_object('id', r.id, 'campaign', r.campaign, 'serial', r.
   'price_fen', coalesce(r.quoted_fen, r.approved_fen), 'token_serial', r.token_serial, 'token_label', r.token_label,
   'workstation', r.workstation, 'last_error', r.last_error, 'application', r.facts->>'application_id')
   || jsonb_build_object(
+  'bound_account', (select b.account from bindings b where b.set_id = v.set_id and b.ca = v.ca),
   'new_serial', n.serial, 'new_not_after', n.not_after,
   'payment', (select jsonb_build_object('reference', o.reference, 'amount_fen', o.amount_fen, 'status', o.status,
       'link', (select l.verdict from links l where l.order_id = o.id and l.verdict <> 'dropped'))

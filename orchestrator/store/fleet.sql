@@ -4,7 +4,8 @@
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
 rows as (
   select c.id, c.holder, c.service, c.uscc, c.unit, c.media_no, c.serial, c.not_after, c."group", c.key_type, c.roles,
-    c.token_serial, c.token_label, c.workstation, c.custodian, c.place, c.handler, c.renewal, c.renewal_state, c.source
+    c.token_serial, c.token_label, c.workstation, c.custodian, c.place, c.handler,
+    (select string_agg(coalesce(b.account, '?'), ', ' order by b.ca) from bindings b where b.set_id = c.id) as bound_account, c.renewal, c.renewal_state, c.source
   from certificate_items c, a
   where in_scope(c.unit_id, (p->>'unit')::bigint)
     and (q->>'unit' is null or c.unit = q->>'unit')

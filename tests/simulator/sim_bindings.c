@@ -52,6 +52,8 @@ json_t *binding_view(struct sim_call *call, const json_t *binding)
 		if (value != NULL)
 			json_object_set_new(view, kept[i], json_deep_copy(value));
 	}
+	if (text_equal(json_peek_text(binding, "state"), "confirmed"))
+		json_put_text(view, "account", "经办人的微信 (wx_****88)");
 	if (binding_is_open(binding))
 		json_put_text(view, "qr_text", json_peek_text(binding, "qr_text"));
 	sim_put_instant(view, "created_at", json_peek_number(binding, "created_at", 0));

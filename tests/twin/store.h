@@ -130,7 +130,7 @@ struct row_due {
 
 struct row_binding { /* bindings; its one CA */
 	int64_t id, set;
-	const char *certificate_id;
+	const char *certificate_id, *account;
 };
 
 struct row_credit {

@@ -18,7 +18,7 @@ struct turn_step {
 
 /* ---- conclude_turns ---- */
 
-static void bind_set(struct store *store, int64_t set, const char *certificate_id)
+static void bind_set(struct store *store, int64_t set, const json_t *shown)
 {
 	struct row_binding *row = NULL;
 
@@ -28,7 +28,8 @@ static void bind_set(struct store *store, int64_t set, const char *certificate_i
 	if (row == NULL)
 		row = store_add(store, &store->binding);
 	row->set = set;
-	row->certificate_id = store_text(store, certificate_id);
+	row->certificate_id = store_text(store, json_peek_text(shown, "id"));
+	row->account = store_text(store, json_peek_text(shown, "account"));
 }
 
 static int64_t set_shown(const struct store *store, const json_t *shown)
@@ -56,7 +57,7 @@ static bool bound(struct turn_step *step, const json_t *list)
 
 		if (set == 0 || json_peek_text(shown, "id") == NULL)
 			continue;
-		bind_set(store, set, json_peek_text(shown, "id"));
+		bind_set(store, set, shown);
 		for (size_t k = 0; k < store->renewal.count; k++) {
 			struct row_renewal *other = store_row(store->renewal, renewal, k);
 
@@ -298,8 +299,8 @@ static json_t *binding_of(const struct store *store, int64_t set)
 		const struct row_binding *row = store_row(store->binding, binding, i);
 
 		if (row->set == set)
-			return json_pack(
-				"{s:s, s:n}", "certificate_id", row->certificate_id, "account");
+			return json_pack("{s:s, s:s?}", "certificate_id", row->certificate_id,
+				"account", row->account);
 	}
 	return json_null();
 }

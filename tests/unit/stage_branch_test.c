@@ -77,6 +77,45 @@ static void one_code_binds_every_certificate_that_it_shows(void **state)
 		sibling);
 }
 
+#define CONFIRMED(more) \
+	"{\"state\":\"confirmed\"" more \
+	",\"certificates\":[{\"id\":\"X\",\"serial\":\"t1\",\"issuer_sha256\":\"ca\"}," \
+	"{\"id\":\"Y\",\"serial\":\"t2\",\"issuer_sha256\":\"ca\"}]}"
+
+static void the_account_that_the_ca_names_is_kept_with_the_binding(void **state)
+{
+	OWNED char *renewal = a_binding_renewal();
+	(void)state;
+	step_with(renewal, CALL(BIND, QR("B1")));
+	step_with(renewal, CALL(BIND_STATUS, CONFIRMED(",\"account\":\"wx_88\"")));
+	assert_sql("wx_88", "select account from bindings");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+	step_with(renewal, SAYS(OPEN, REFUSED, "NOT_BOUND", NULL));
+	(void)sql(
+		"insert into bindings (set_id, ca, certificate_id, account) values (1, 'gateway', 'X', 'wx_old')");
+	(void)sql("update renewals set facts = '{}'");
+	step_alone(renewal);
+	assert_string_equal(state_now(), "bound");
+}
+
+static void else_the_handler_says_which_wechat_it_is(void **state)
+{
+	OWNED char *renewal = a_binding_renewal();
+	OWNED char *sibling_set = a_set("t2", "Wang", 2);
+	(void)state;
+	(void)sibling_set;
+	(void)sql(
+		"insert into bindings (set_id, ca, certificate_id, bound_by) values (2, 'other', 'Z', 8)");
+	step_with(renewal, CALL(BIND, QR("B1")));
+	step_with(renewal, CALL(BIND_STATUS, CONFIRMED("")));
+	assert_string_equal(state_now(), "bound"); /* it blocks nothing */
+	assert_task("bound_account", "handler", "no password");
+	finish_task("bound_account", P_HANDLER, "\"wechat\":\"wx_99\"");
+	assert_sql("wx_99 wx_99", /* one code bound both; what another CA bound stays unknown */
+		"select string_agg(account, ' ') from bindings");
+	assert_sql("3", "select count(*) from bindings");
+}
+
 static void what_could_be_two_certificates_is_none(void **state)
 {
 	OWNED char *renewal = a_binding_renewal();
@@ -318,6 +357,8 @@ int main(void)
 		stage_test(codes_that_run_out_are_counted_and_looked_into),
 		stage_test(another_account_is_a_matter_for_a_person),
 		stage_test(one_code_binds_every_certificate_that_it_shows),
+		stage_test(the_account_that_the_ca_names_is_kept_with_the_binding),
+		stage_test(else_the_handler_says_which_wechat_it_is),
 		stage_test(what_could_be_two_certificates_is_none),
 		stage_test(a_lost_binding_is_made_again),
 		stage_test(money_first_then_one_sitting),

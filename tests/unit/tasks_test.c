@@ -505,6 +505,13 @@ static void a_transfer_moves_all_that_waits(void **state)
 	assert_sql("1", "select count(*) from audit where action = 'handler.transferred'");
 	assert_false(sees_qr(P_HANDLER));
 	assert_true(sees_qr(P_SECOND));
+	refused("wants wechat",
+		"select task_done(" P_SECOND
+		", (select id from tasks where kind = 'rebind'), '{\"values\":{\"bound\":\"yes\"},\"commit\":true}')");
+	(void)sql(
+		"select task_done(" P_SECOND
+		", (select id from tasks where kind = 'rebind'), '{\"values\":{\"bound\":\"yes\",\"wechat\":\"wx_9\"},\"commit\":true}')");
+	assert_sql("9 wx_9", "select bound_by || ' ' || account from bindings");
 }
 
 static void a_binding_without_a_renewal_is_forgotten_so_that_the_successor_scans(void **state)
