@@ -77,6 +77,7 @@ insert into renewal_edges (from_state, event, to_state, guard) values
   ('approved', 'approval_revoked', 'in_review', ''),
   ('approved', 'install_ordered', 'install_queued', ''),
   ('install_queued', 'approval_revoked', 'in_review', ''),
+  ('installed', 'approval_revoked', 'in_review', ''),
   ('install_queued', 'permit_given', 'installing', ''),
   ('install_queued', 'install_seen', 'installed', ''),
   ('install_queued', 'read_back_failed', 'quarantined', ''),

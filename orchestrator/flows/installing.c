@@ -292,8 +292,23 @@ static enum stage_next installed_decide(struct stage_run *run)
 			finished != NULL ? finished : stage_text(run, "since")));
 }
 
+/* Taken back between the fetch and the report: the review says what becomes of the fee. */
+static bool approval_is_gone(const struct stage_run *run)
+{
+	static const char *const words[] = { "rejected", "closed", "withdrawn" };
+	const char *state = json_peek_text(run->outcome.data, "state");
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (text_equal(run->outcome.code, "STATE_CONFLICT") && text_equal(words[i], state))
+			return true;
+	return false;
+}
+
 static enum stage_next installed_settle(struct stage_run *run)
 {
+	if (run->outcome.kind == OUTCOME_REFUSED && approval_is_gone(run))
+		return stage_move(run, ON_APPROVAL_REVOKED,
+			"the CA took its approval back after the installation");
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return stage_refused(run);
 	return stage_move(

@@ -74,6 +74,21 @@ static void a_payment_that_stands_verified_is_not_refused(void **state)
 	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
 }
 
+static void an_approval_taken_back_after_the_installation_is_a_rejection(void **state)
+{
+	OWNED char *renewal = a_renewal_in("approved");
+	(void)state;
+	a_linked_transfer(renewal);
+	walk(renewal,
+		(const char *const[]){ "install_ordered", "install_queued", "permit_given",
+			"installing", "install_proven", "installed", NULL });
+	step_with(renewal,
+		SAYS(INSTALL_REPORT, REFUSED, "STATE_CONFLICT", "{\"state\":\"rejected\"}"));
+	assert_string_equal(state_now(), "in_review");
+	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\"}"));
+	assert_string_equal(state_now(), "refunding");
+}
+
 static void both_spellings_stand_side_by_side(void **state)
 {
 	OWNED char *renewal = a_renewal_in("awaiting_payment");
@@ -389,6 +404,7 @@ int main(void)
 		stage_test(each_reason_has_its_words_for_finance),
 		stage_test(a_payment_that_is_refunded_already_was_verified),
 		stage_test(a_payment_that_stands_verified_is_not_refused),
+		stage_test(an_approval_taken_back_after_the_installation_is_a_rejection),
 		stage_test(both_spellings_stand_side_by_side),
 		stage_test(only_what_the_ca_names_is_sent_again),
 		stage_test(an_agreement_is_corrected_as_it_was_shown),
