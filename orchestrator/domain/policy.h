@@ -47,7 +47,7 @@ struct policy {
 	char *invoice_email;
 	char *handler; /* login name; NULL: the one recorded with the certificate (经办人) */
 	char *minimum_client_version;
-	int64_t concurrency; /* renewals under way at once */
+	int64_t concurrency; /* renewals of one campaign that are worked on at once */
 	int64_t daily_cap; /* 每日上限: applications of one campaign on one day; 0: any number */
 	enum policy_payment payment;
 	int64_t review_working_days; /* silent for longer: somebody asks the CA (审核) */

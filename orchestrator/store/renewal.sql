@@ -3,17 +3,23 @@
 -- name: renewals_claim
 -- Take up to $1 renewals that are due for $2 seconds, skipping those another worker holds and those under a
 -- hold.  The new epoch is the fence: whoever held the renewal before can finish nothing any more.  A claim is never
--- earlier than the wake-up that it answers, wherever the clock is set.
-with due as materialized (
-  select r.id from renewals r
+-- earlier than the wake-up that it answers, wherever the clock is set.  Of a campaign whose policy bounds the steps under
+-- way (concurrency), only so many: two sweeps at one instant may together take more, and the next ones then less.
+with bounded as materialized (select id, most, taken from campaigns_bounded()),
+due as materialized (
+  select r.id, r.campaign_id, r.due_at from renewals r
   where r.due_at <= now() and (r.claimed_until is null or r.claimed_until < now())
     and r.state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
     and not (exists (select from holds h where h.released_at is null)
       and is_held((select unit_id from certificate_sets s where s.id = r.set_id), r.ca))
-  order by r.due_at limit $1::int for update of r skip locked)
+    and r.campaign_id not in (select id from bounded where taken >= most)
+  order by r.due_at limit $1::int for update of r skip locked),
+mine as (
+  select d.id from (select id, campaign_id, row_number() over (partition by campaign_id order by due_at, id) as place from due) d
+  left join bounded b on b.id = d.campaign_id where b.id is null or b.taken + d.place <= b.most)
 update renewals r set epoch = nextval('lease_epoch'), claimed_at = greatest(clock_timestamp(), woken_at),
   claimed_until = clock_timestamp() + make_interval(secs => $2::int)
-from due where r.id = due.id
+from mine where r.id = mine.id
 returning r.id, r.epoch
 
 -- name: renewals_load
@@ -122,6 +128,7 @@ select greatest(0, least($1::bigint, coalesce(ceil(extract(epoch from least(
      and (r.claimed_until is null or r.claimed_until < now()) and not (exists (select from holds h where h.released_at is null)
        and is_held((select unit_id from certificate_sets s where s.id = r.set_id), r.ca))
    order by r.due_at limit 1),
+     and r.campaign_id not in (select id from campaigns_bounded() where taken >= most) -- a step that ends sweeps again
   (select min(start_at) from campaigns c where status = 'running' and start_at > now()
     and exists (select from renewals r where r.campaign_id = c.id and r.state = 'awaiting_approval'))
 ) - clock_timestamp()) * 1000), $1)))::bigint
