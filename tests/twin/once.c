@@ -9,7 +9,7 @@
 
 #include "common/text.h"
 
-enum { BUCKETS = 4096, KNOWN_MAX = 20000, POINT = 65, GROUP_TEXT = 32 };
+enum { BUCKETS = 1024, KNOWN_MAX = 4096, POINT = 65, GROUP_TEXT = 32 };
 
 enum sort { SORT_CERTIFICATE, SORT_DER, SORT_PUBLIC, SORT_PRIVATE, SORT_POINT };
 
@@ -50,19 +50,27 @@ static bool is_certificate(enum sort sort)
 	return sort == SORT_CERTIFICATE || sort == SORT_DER;
 }
 
-static void forget_all(void)
+static void forget(struct known **at)
+{
+	struct known *one = *at;
+
+	*at = one->next;
+	if (is_certificate(one->sort))
+		X509_free(one->made);
+	else
+		EVP_PKEY_free(one->made);
+	free(one);
+}
+
+/* But for the few points, whose keys are lent. */
+static void forget_most(void)
 {
 	for (size_t i = 0; i < BUCKETS; i++)
-		while (known[i] != NULL) {
-			struct known *one = known[i];
-
-			known[i] = one->next;
-			if (is_certificate(one->sort))
-				X509_free(one->made);
+		for (struct known **at = &known[i]; *at != NULL;)
+			if ((*at)->sort == SORT_POINT)
+				at = &(*at)->next;
 			else
-				EVP_PKEY_free(one->made);
-			free(one);
-		}
+				forget(at);
 	known_count = 0;
 }
 
@@ -84,7 +92,7 @@ static void *keep(enum sort sort, const void *bytes, size_t len, void *made)
 	if (made == NULL)
 		return NULL;
 	if (known_count++ >= KNOWN_MAX)
-		forget_all();
+		forget_most();
 	one = zalloc(1, sizeof *one + len);
 	*one = (struct known){
 		.next = known[bucket], .sort = sort, .made = shared(sort, made), .len = len

@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/text.h"
 #include "tests/twin/distrust.h"
 #include "tests/twin/store_inside.h"
 
 enum { TICKET_TEXT = 48 };
+
+/* A ticket is a JSON text, which no stage takes for its document. */
+static const char prefix[] = "\"document ";
 
 static void must_equal(const json_t *kept, const json_t *fresh, const char *what)
 {
@@ -49,23 +53,24 @@ char *store_ticket(struct store *store, json_t *document)
 
 	if (json_array_append_new(store->tickets, document) != 0)
 		abort();
-	/* as JSON it is a text, which no stage takes for its document */
-	return text_dupf("\"document %zu\"", number);
+	return text_dupf("%s%zu\"", prefix, number);
 }
 
 json_t *store_redeem(struct store *store, const char *text, size_t len)
 {
-	char copy[TICKET_TEXT];
-	size_t number;
+	size_t start = sizeof prefix - 1;
+	int64_t number;
 	json_t *document;
 
-	if (len >= sizeof copy || !text_starts(text, "\"document "))
+	if (len <= start || len > TICKET_TEXT || !text_starts(text, prefix))
 		return NULL;
-	(void)snprintf(copy, sizeof copy, "%.*s", (int)len, text);
-	if (sscanf(copy, "\"document %zu\"", &number) != 1)
+
+	OWNED char *digits = text_dupf("%.*s", (int)(len - start - 1), text + start);
+
+	if (!number_parse(&number, digits, 0, INT64_MAX))
 		return NULL;
-	document = json_incref(json_array_get(store->tickets, number));
-	(void)json_array_set_new(store->tickets, number, json_null());
+	document = json_incref(json_array_get(store->tickets, (size_t)number));
+	(void)json_array_set_new(store->tickets, (size_t)number, json_null());
 	if (DISTRUST && document != NULL) {
 		OWNED char *written = json_write(document);
 		JSON *parsed = json_loads(written, JSON_REJECT_DUPLICATES, NULL);

@@ -79,7 +79,8 @@ struct row_renewal *store_fenced(
 void store_wake(struct store *store, struct row_renewal *renewal)
 {
 	renewal = touch(store, renewal, renewal);
-	renewal->woken_at = store_now() > renewal->claimed_at ? store_now() : renewal->claimed_at + 1;
+	renewal->woken_at =
+		store_now() > renewal->claimed_at ? store_now() : renewal->claimed_at + 1;
 	if (renewal->claimed_until == NO_INSTANT)
 		renewal->due_at = store_now();
 	store_notify(store);
@@ -192,7 +193,8 @@ bool ask_claim(struct store *store, struct ask *ask)
 		after_id = renewal->id;
 		renewal = touch(store, renewal, renewal);
 		renewal->epoch = ++store->lease_epoch;
-		renewal->claimed_at = store_now() > renewal->woken_at ? store_now() : renewal->woken_at;
+		renewal->claimed_at =
+			store_now() > renewal->woken_at ? store_now() : renewal->woken_at;
 		renewal->claimed_until = store_now() + lease * CLOCK_SECOND;
 		if (store->watch.on_claim != NULL)
 			store->watch.on_claim(store->watch.context, renewal->id, renewal->epoch);
@@ -248,9 +250,11 @@ bool ask_start(struct store *store, struct ask *ask)
 
 	for (size_t i = 0; i < store->renewal.count && count < limit; i++) {
 		struct row_renewal *renewal = store_row(store->renewal, renewal, i);
-		const struct row_campaign *campaign =
-			store_get(&store->campaign, renewal->campaign);
+		const struct row_campaign *campaign;
 
+		if (renewal->works || renewal->ended)
+			continue;
+		campaign = store_get(&store->campaign, renewal->campaign);
 		if (strcmp(renewal->state, "awaiting_approval") != 0 ||
 			strcmp(campaign->status, "running") != 0 ||
 			campaign->start_at > store_now() || renewal->spend_approval == 0 ||
