@@ -256,18 +256,34 @@ create function qr_turn(r renewals) returns boolean language sql stable as $$
       and not is_held(s.unit_id, o.ca)))
 $$;
 
+-- The next of R's handler; one that is looked at just now has no reason yet.
+create function qr_wake_next(r renewals) returns void language sql as $$
+  select renewals_wake(array(select o.id from renewals o
+    where o.state = 'binding' and o.id <> r.id and coalesce(o.blocked_reason, 'handler_busy') = 'handler_busy'
+      and handler_of(o) = handler_of(r)
+    order by o.old_not_after, o.id limit 2))
+$$;
+
 -- A code that is scanned or has run out makes room for the next.
 create function qr_next() returns trigger language plpgsql as $$
 begin
   if old.secret is not null and new.secret is null then
-    perform renewals_wake(array(select o.id from renewals o
-      where o.state = 'binding' and o.id <> new.renewal_id -- one that is looked at just now has no reason yet
-        and coalesce(o.blocked_reason, 'handler_busy') = 'handler_busy' and handler_of(o) = (select handler_of(r) from renewals r where r.id = new.renewal_id)
-      order by o.old_not_after, o.id limit 2));
+    perform qr_wake_next(r) from renewals r where r.id = new.renewal_id;
   end if;
   return null;
 end $$;
 create trigger tasks_qr_next after update of secret on tasks for each row when (old.kind = 'bind') execute function qr_next();
+
+-- And so does one that stood first in the line and leaves it without a code: bound already, refused, or asked about.
+create function qr_left() returns trigger language plpgsql as $$
+begin
+  perform qr_wake_next(new);
+  return null;
+end $$;
+create trigger renewals_qr_left after update of state, blocked_reason on renewals for each row
+  when (old.state = 'binding' and coalesce(old.blocked_reason, 'handler_busy') = 'handler_busy'
+    and (new.state <> 'binding' or new.blocked_reason not in ('handler_busy', 'binding')))
+  execute function qr_left();
 
 -- Joined to the document of renewal_load.
 create function renewal_turns(r renewals) returns jsonb language sql stable as $$

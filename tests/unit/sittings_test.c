@@ -67,6 +67,22 @@ static void the_next_is_woken_while_it_is_looked_at(void **state)
 	free(ids[1]);
 }
 
+/* The CA refuses the first, or says that it is bound already: no code was out that could make room. */
+static void the_next_is_woken_by_one_that_needs_no_code(void **state)
+{
+	char *ids[2];
+	(void)state;
+	two_that_bind(ids);
+	step_alone(ids[1]);
+	assert_sql("handler_busy", "select blocked_reason from renewals where id = %s", ids[1]);
+	(void)sql("update renewals set due_at = 'infinity'");
+	step_with(ids[0], SAYS(BIND, REFUSED, "CERT_REVOKED", NULL));
+	assert_sql("certificate", "select blocked_reason from renewals where id = %s", ids[0]);
+	assert_sql("t", "select due_at <= now() from renewals where id = %s", ids[1]);
+	free(ids[0]);
+	free(ids[1]);
+}
+
 /* ---- prices ---- */
 
 #define LIST(price) \
@@ -380,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stage_test(a_handler_has_one_live_code_at_a_time),
 		stage_test(the_next_is_woken_while_it_is_looked_at),
+		stage_test(the_next_is_woken_by_one_that_needs_no_code),
 		stage_test(a_price_list_wants_two_people_and_then_stands),
 		stage_test(a_later_price_list_waits_for_its_day),
 		stage_test(a_card_is_the_effect_and_its_answer_the_outcome),
