@@ -394,7 +394,9 @@ static enum stage_next verifying_settle(struct stage_run *run)
 	case VERDICT_RETURNED:
 		stage_fact(run, "returned", json_true());
 		return stage_wait(run, NULL, 0);
-	case VERDICT_CLOSED:
+	case VERDICT_CLOSED: /* with its application, after it was verified: that tells where the fee is */
+		return stage_move(run, ON_PAYMENT_VERIFIED,
+			"the CA closed the declared payment; what became of the application is asked next");
 	case VERDICT_REFUSED:
 		break;
 	}

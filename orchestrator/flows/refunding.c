@@ -137,13 +137,14 @@ static enum stage_next refunding_decide(struct stage_run *run)
 				   : stage_await(run, "refund");
 }
 
+/* Asked once for each state: finance may be answering while the CA is polled. */
 static enum stage_next refund_failed(struct stage_run *run, const char *state)
 {
 	OWNED char *why = text_dupf("The CA's refund is %s: it will not arrive by itself", state);
 
-	refund_ask(run, why);
 	if (text_equal(stage_text(run, "facts.refund_state"), state))
 		return stage_poll(run, "refund");
+	refund_ask(run, why);
 	stage_fact_text(run, "refund_state", state);
 	return stage_move(
 		run, ON_REFUND_FAILED, "the CA's refund is %s: finance asks the CA", state);

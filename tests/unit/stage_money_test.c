@@ -372,6 +372,35 @@ static void what_a_person_installed_is_reported_with_its_token(void **state)
 	assert_sql("awaiting_invoice", "select state from renewals");
 }
 
+/* ---- what the CA ends by itself ---- */
+
+/* It was verified, and closed with its application before it was looked at. */
+static void a_payment_closed_after_its_declaration_asks_what_became_of_the_application(void **state)
+{
+	OWNED char *renewal = a_renewal_in("verifying_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"closed\"}"));
+	assert_sql("paid", "select state from renewals");
+	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
+	step_with(renewal, CALL(STATUS, "{\"state\":\"closed\",\"fee\":\"carried_over\"}"));
+	assert_sql("bound", "select state from renewals");
+}
+
+/* Finance may be answering while the CA is polled: the same state of a refund asks nothing anew. */
+static void an_abnormal_refund_asks_once(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\",\"refund_ids\":[\"F1\"]}"));
+	step_with(renewal, CALL(REFUND, "{\"state\":\"abnormal\"}"));
+	assert_task("refund", "finance", "is abnormal");
+	(void)sql("update tasks set instruction = 'read' where kind = 'refund'");
+	step_with(renewal, CALL(REFUND, "{\"state\":\"abnormal\"}"));
+	assert_task("refund", "finance", "read");
+}
+
 /* ---- invoices ---- */
 
 #define INVOICE(number, total, buyer) \
@@ -467,6 +496,9 @@ int main(void)
 		stage_test(a_failed_read_back_is_quarantined_until_a_person_says_so),
 		stage_test(a_proven_installation_closes_its_order),
 		stage_test(what_a_person_installed_is_reported_with_its_token),
+		stage_test(
+			a_payment_closed_after_its_declaration_asks_what_became_of_the_application),
+		stage_test(an_abnormal_refund_asks_once),
 		stage_test(a_right_invoice_ends_the_renewal),
 		stage_test(a_wrong_invoice_is_disputed_and_fetched_again),
 		stage_test(an_invoice_counts_for_one_renewal_only),
