@@ -33,3 +33,5 @@ say 'the same seed gives the same bytes' same_bytes
 for defect in blind-retry late-intent no-fence; do
 	say "the defect $defect is found" "$release/xuqi-twin-$defect" --seeds 100 --renewals 20 --until-found
 done
+say 'no-fence is found by what it does, too' \
+	"$release/xuqi-twin-no-fence" --seeds 100 --renewals 20 --until-found --by-harm

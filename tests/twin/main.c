@@ -19,7 +19,7 @@ enum { JOBS_MAX = 16, SEEDS_MAX = 10000000, RENEWALS_MAX = 100000, SHOWN_MAX = 1
 
 struct options {
 	int64_t seed, seeds, renewals, jobs;
-	bool trace, json, found;
+	bool trace, json, found, by_harm;
 };
 
 /* What one job tells the parent. */
@@ -111,7 +111,8 @@ static bool run_seed(
 	struct fault fault;
 	struct world *world = world_new(&(struct world_options){ .seed = (uint64_t)seed,
 						.renewals = (int)options->renewals,
-						.trace = options->trace },
+						.trace = options->trace,
+						.by_harm = options->by_harm },
 		base, &fault);
 
 	if (world == NULL) {
@@ -203,13 +204,14 @@ static bool run_jobs(const struct options *options, const char *base, struct tal
 /* ---- the program ---- */
 
 static const char usage[] =
-	"usage: xuqi-twin [--seed N] [--seeds COUNT] [--renewals N] [--jobs N] [--trace] [--json] [--until-found]\n"
+	"usage: xuqi-twin [--seed N] [--seeds COUNT] [--renewals N] [--jobs N] [--trace] [--json] [--until-found] [--by-harm]\n"
 	"  --seed N        the first seed (1)\n"
 	"  --seeds COUNT   so many seeds from there (1)\n"
 	"  --renewals N    of each world (100)\n"
 	"  --jobs N        processes (1)\n"
 	"  --trace         write every event; the same seed gives the same bytes\n"
 	"  --until-found   stop at the first violation (a positive control): then exit status 0 means found\n"
+	"  --by-harm       do not look at leases themselves, only at what a lost one does\n"
 	"  --json          end with one JSON object\n"
 	"Exit status: 0 nothing violated, 1 something was, 2 wrong usage, 3 the twin itself failed.\n";
 
@@ -221,6 +223,7 @@ static const struct option long_options[] = {
 	{ "trace", no_argument, NULL, 't' },
 	{ "json", no_argument, NULL, 'o' },
 	{ "until-found", no_argument, NULL, 'f' },
+	{ "by-harm", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -241,6 +244,8 @@ static bool read_option(struct options *options, int option, const char *value)
 		return options->json = true;
 	case 'f':
 		return options->found = true;
+	case 'h':
+		return options->by_harm = true;
 	default:
 		return false;
 	}

@@ -250,12 +250,40 @@ void oracle_on_claim(void *context, int64_t renewal, int64_t epoch)
 	acts_of(context, renewal)->lease = epoch;
 }
 
+void oracle_on_load(void *context, int64_t renewal, int64_t epoch)
+{
+	struct view *views = acts_of(context, renewal)->views;
+	size_t at = 0;
+
+	while (at < VIEWS - 1 && views[at].lease != epoch)
+		at++;
+	memmove(&views[1], &views[0], at * sizeof views[0]);
+	views[0] = (struct view){ epoch, false };
+}
+
+/* Whoever writes by what it read before another wrote undoes that, or does it twice. */
+static void check_view(struct world *world, int64_t renewal, int64_t epoch)
+{
+	struct view *views = acts_of(world, renewal)->views;
+
+	for (size_t i = 0; i < VIEWS; i++) {
+		if (views[i].lease != epoch)
+			views[i].stale = true;
+		else if (views[i].stale)
+			world_violated(world,
+				"renewal %" PRId64 ": lease %" PRId64
+				" writes by what it read before another lease wrote: an update is lost",
+				renewal, epoch);
+	}
+}
+
 /* Whoever was given the lease last, and nobody else, may act and conclude. */
 void oracle_on_fenced(void *context, int64_t renewal, int64_t epoch)
 {
 	struct world *world = context;
 
-	if (acts_of(world, renewal)->lease != epoch)
+	check_view(world, renewal, epoch);
+	if (!world->options.by_harm && acts_of(world, renewal)->lease != epoch)
 		world_violated(world,
 			"renewal %" PRId64 " is worked on under lease %" PRId64
 			", which has passed to %" PRId64,

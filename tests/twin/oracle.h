@@ -5,10 +5,18 @@
 #include "common/digest.h"
 #include "tests/twin/world.h"
 
+enum { VIEWS = 4 };
+
 /* What people did for one renewal. */
 struct acts {
 	bool spend, touch, stated;
 	int64_t approved_fen, lease; /* lease: the last that was given */
+
+	struct view { /* what a lease read; stale once another lease has written */
+		int64_t lease;
+		bool stale;
+	} views[VIEWS];
+
 	char accepted[SHA256_HEX],
 		signed_off[SHA256_HEX]; /* agreements: the handler's, the approver's */
 };

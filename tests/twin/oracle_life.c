@@ -9,6 +9,9 @@
 #include "tests/twin/oracle.h"
 #include "tests/twin/store_inside.h"
 
+/* A refused certificate is asked about every day; nothing rests longer. */
+enum { LOOK_HOURS = 25, OWNER_TASKS = 3 };
+
 static const struct row_task *open_task(const struct row_renewal *renewal, const char *kind)
 {
 	const struct row_task *task = renewal->tasks;
@@ -18,6 +21,100 @@ static const struct row_task *open_task(const struct row_renewal *renewal, const
 			(kind != NULL && strcmp(task->kind, kind) != 0)))
 		task = task->older;
 	return task;
+}
+
+/* ---- at rest ---- */
+
+/* What a renewal says that it waits for, where that is a person: one of these tasks is open. */
+static const struct {
+	const char *reason, *kinds[OWNER_TASKS];
+} owners[] = {
+	{ "binding", { "bind" } },
+	{ "binding_differs", { "bind_differs" } },
+	{ "client_version", { "client_version" } },
+	{ "handler", { "handler" } },
+	{ "attachment", { "attachment" } },
+	{ "intent", { "intent" } },
+	{ "payer", { "payer" } },
+	{ "payee", { "payee_changed" } },
+	{ "remittance_refused", { "remittance" } },
+	{ "returned", { "returned", "returned_release" } },
+	{ "correction", { "correction" } },
+	{ "certificate", { "certificate" } },
+	{ "withdrawal", { "withdrawal" } },
+	{ "refused", { "renewal" } },
+	{ "pin", { "pin" } },
+	{ "install", { "install" } },
+	{ "invoice_differs", { "invoice" } },
+	{ "refund", { "refund" } },
+};
+
+/* Its owner is a person who exists, or a role that somebody has; and it is due at an instant. */
+static void check_task(struct world *world, const struct row_task *task)
+{
+	bool owned =
+		task->assignee != 0 && store_find(&world->store->person, task->assignee) != NULL;
+
+	for (size_t i = 0; !owned && i < world->store->person.count; i++)
+		owned = text_equal(store_row(world->store->person, person, i)->role, task->role);
+	if (!owned)
+		world_violated(world, "task %" PRId64 " %s has no owner", task->id, task->kind);
+	if (task->due_at == NO_INSTANT)
+		world_violated(world, "task %" PRId64 " %s has no deadline", task->id, task->kind);
+}
+
+static void check_owner(struct world *world, const struct row_renewal *renewal)
+{
+	for (size_t i = 0; i < COUNT_OF(owners); i++) {
+		const struct row_task *task = NULL;
+
+		if (!text_equal(owners[i].reason, renewal->blocked_reason))
+			continue;
+		for (size_t k = 0; task == NULL && owners[i].kinds[k] != NULL; k++)
+			task = open_task(renewal, owners[i].kinds[k]);
+		if (task == NULL)
+			world_violated(world,
+				"renewal %" PRId64
+				" waits in %s for a person (%s), and nobody has a task",
+				renewal->id, renewal->state, renewal->blocked_reason);
+		else
+			check_task(world, task);
+		return;
+	}
+}
+
+/* Somebody may hold it: then the lease bounds how long. */
+static bool is_looked_at(const struct row_renewal *renewal, int64_t now)
+{
+	int64_t most = now + LOOK_HOURS * HOUR * CLOCK_SECOND;
+
+	return renewal->claimed_until != NO_INSTANT ? renewal->claimed_until <= most
+						    : renewal->due_at <= most;
+}
+
+static void check_rest(struct world *world, const struct row_renewal *renewal)
+{
+	int64_t now = clockwork_now(world->clockwork);
+
+	if (!is_looked_at(renewal, now))
+		world_violated(world,
+			"renewal %" PRId64 " rests in %s (%s) and is not looked at within a day",
+			renewal->id, renewal->state,
+			renewal->blocked_reason != NULL ? renewal->blocked_reason : "");
+	/* what a person has done a moment ago is acted upon by the next step */
+	if (renewal->claimed_until == NO_INSTANT && renewal->due_at > now)
+		check_owner(world, renewal);
+}
+
+/* Each rest is looked at once, when it begins. */
+void oracle_rest(struct world *world, const struct row_renewal *renewal)
+{
+	int64_t *seen = &world->oracle->at_rest[renewal->id];
+
+	if (!renewal->works || *seen == renewal->due_at + renewal->epoch)
+		return;
+	*seen = renewal->due_at + renewal->epoch;
+	check_rest(world, renewal);
 }
 
 /* ---- the end ---- */

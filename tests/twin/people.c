@@ -185,6 +185,7 @@ void people_new(struct world *world)
 		.on_journal = oracle_on_journal,
 		.on_claim = oracle_on_claim,
 		.on_fenced = oracle_on_fenced,
+		.on_load = oracle_on_load,
 		.on_notify = on_notify,
 		.context = world };
 	world_after(world, dice_between(&world->actor_dice, 1, 4 * HOUR) * CLOCK_SECOND, "approver",

@@ -320,6 +320,8 @@ static bool load_one(struct store *store, struct ask *ask, const json_t *item, i
 		OWNED char *text =
 			store->gives_tickets ? store_ticket(store, document) : json_write(document);
 
+		if (store->watch.on_load != NULL)
+			store->watch.on_load(store->watch.context, renewal->id, renewal->epoch);
 		ask_put_number(ask, row, 0, ask->place);
 		ask_put(ask, row, 3, text);
 		if (!store->gives_tickets)

@@ -317,8 +317,12 @@ static void look_at_store(struct world *world)
 
 	world->looked = world->store->version;
 	world->all_ended = true;
-	for (size_t i = 0; i < world->store->renewal.count; i++)
-		world->all_ended &= store_row(world->store->renewal, renewal, i)->ended;
+	for (size_t i = 0; i < world->store->renewal.count; i++) {
+		const struct row_renewal *renewal = store_row(world->store->renewal, renewal, i);
+
+		world->all_ended &= renewal->ended;
+		oracle_rest(world, renewal);
+	}
 	for (int i = 0; i < world->process_count; i++)
 		if (process_is_alive(world->processes[i]))
 			process_rest_until(world->processes[i], due);
@@ -337,7 +341,8 @@ void world_run(struct world *world)
 {
 	const char *name = "birth";
 
-	while (name != NULL && !world->all_ended && world->violations < WORLD_ERRORS) {
+	while (name != NULL && !(world->all_ended && !world->finance.fetches) &&
+		world->violations < WORLD_ERRORS) {
 		name = clockwork_step(world->clockwork, world->end_at);
 		if (name == NULL)
 			break;

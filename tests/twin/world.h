@@ -21,6 +21,7 @@ struct world_options {
 	uint64_t seed;
 	int renewals; /* at least one */
 	bool trace;
+	bool by_harm; /* do not look at leases themselves, only at what a lost one does */
 };
 
 /* What has been observed outside of xuqid and of its database, by the people and tokens themselves. */
@@ -140,6 +141,7 @@ void oracle_on_executed(
 void oracle_on_journal(void *context, const struct row_journal *line);
 void oracle_on_claim(void *context, int64_t renewal, int64_t epoch);
 void oracle_on_fenced(void *context, int64_t renewal, int64_t epoch);
+void oracle_on_load(void *context, int64_t renewal, int64_t epoch);
 void oracle_on_code(struct world *world, const struct row_task *task);
 void oracle_on_order(struct world *world, const struct row_order *order);
 void oracle_money(const struct world *world, int64_t renewal, struct money *money);
@@ -147,6 +149,8 @@ void oracle_money(const struct world *world, int64_t renewal, struct money *mone
 void oracle_approved(struct world *world, const struct row_campaign *campaign, bool touches);
 void oracle_accepted(struct world *world, int64_t renewal, const char *sha256);
 void oracle_stated(struct world *world, int64_t renewal);
+/* A renewal as it stands after a statement: has whoever it waits for been told, and when is it looked at next? */
+void oracle_rest(struct world *world, const struct row_renewal *renewal);
 /* After every turn; and at the end. */
 void oracle_look(struct world *world);
 void oracle_end(struct world *world);
