@@ -297,11 +297,16 @@ create function site_day() returns timestamptz language sql stable as $$
   select date_trunc('day', clock_timestamp(), 'Asia/Shanghai')
 $$;
 
--- Why the effect must wait for another day, and for how many seconds; null: it need not.  The CA's row is locked
--- while one is let in, so that two workers do not both take the last place.  An intent that exists was counted.
+-- Why the effect must wait for another day or hour; null: it need not.  The CA's row is locked while one is let in, so
+-- that two workers do not both take the last place.  An intent that exists was counted.  A CA that contradicts itself
+-- sends a renewal round in a circle: none has so many effects within an hour otherwise.
 create function effect_over_cap(p_id bigint, p_op text) returns text language plpgsql as $$
 declare r renewals; v_cap int; v_campaign int;
 begin
+  if not exists (select from effects where renewal_id = p_id and op = p_op and settled_at is null)
+      and (select count(*) from effects where renewal_id = p_id and intended_at > clock_timestamp() - interval '1 hour') >= 60 then
+    return 'going_round';
+  end if;
   if p_op <> 'open' or exists (select from effects where renewal_id = p_id and op = p_op and settled_at is null) then
     return null;
   end if;
@@ -339,7 +344,7 @@ begin
         select e.attempt, e.existed into attempt, existed from effect_intend((i.item->>'id')::bigint, (i.item->>'epoch')::bigint,
           i.item->>'op', (i.item->>'attempt')::int, i.item->>'key', (i.item->>'spends')::boolean, coalesce((i.item->>'alone')::boolean, false)) e;
       else
-        wait_s := extract(epoch from site_day() + interval '1 day' - clock_timestamp());
+        wait_s := case when wait_reason = 'going_round' then 3600 else extract(epoch from site_day() + interval '1 day' - clock_timestamp()) end;
       end if;
     exception when others then
       get stacked diagnostics failed = returned_sqlstate, why = message_text;

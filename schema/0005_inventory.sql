@@ -72,9 +72,9 @@ create function certificate_seen(p_token tokens, p_cert jsonb, p_unit bigint) re
 declare v_set bigint;
 begin
   update certificates set token_id = p_token.id, seen_at = now(), label = coalesce(p_cert->>'label', '')
-    where issuer_sha256 = p_cert->>'issuer_sha256' and serial = p_cert->>'serial';
-  if found then
-    return;
+    where issuer_sha256 = p_cert->>'issuer_sha256' and serial = p_cert->>'serial' and coalesce(token_id, p_token.id) = p_token.id;
+  if found or exists (select from certificates where issuer_sha256 = p_cert->>'issuer_sha256' and serial = p_cert->>'serial') then
+    return; -- on another token it is not taken over: whoever reports it would own all that follows it
   end if;
   v_set := set_of_certificate(p_token, p_cert, p_unit);
   insert into certificates (set_id, token_id, issuer_sha256, serial, sha256, role, issuer, subject, subject_sha256,

@@ -32,7 +32,7 @@ select r.id, r.campaign_id, c.name as campaign, s.unit_id, u.name as unit, s.hol
     when r.blocked_reason in ('transfer', 'invoice_differs') then 'finance'
     when r.blocked_reason in ('ca_verification', 'review', 'invoice', 'ca_unreachable', 'ca_busy', 'ca_breaker', 'office_hours') then 'ca'
     when r.blocked_reason in ('database', 'error', 'ca_access') then 'admin'
-    when r.blocked_reason in ('unknown_outcome', 'hold', 'daily_cap_ca', 'daily_cap_campaign') then 'operator'
+    when r.blocked_reason in ('going_round', 'unknown_outcome', 'hold', 'daily_cap_ca', 'daily_cap_campaign') then 'operator'
     when r.blocked_reason in ('token', 'pin') then 'operator' end) as owner,
   (select count(*) from pin_attempts a join install_orders o on o.id = a.order_id
    where o.renewal_id = r.id and a.outcome in ('incorrect', 'unsure')) as pin_tries

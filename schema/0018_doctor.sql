@@ -39,6 +39,7 @@ insert into patience (state, reason, minutes, owner, remedy) values
   (null, 'ca_busy', 240, 'ca', 'xuqi ca list; lower the pace: xuqi ca limit'),
   (null, 'ca_breaker', 60, 'ca', 'xuqi ca list says what the last call met'),
   (null, 'ca_access', 0, 'admin', 'xuqi task list --kind ca_access'),
+  (null, 'going_round', 0, 'operator', 'xuqi renewal show: the CA contradicts itself; ask it, then xuqi renewal hint or withdraw'),
   (null, 'unknown_outcome', 15, 'operator', 'ask the CA what became of it; do not repeat it by hand'),
   (null, 'database', 15, 'admin', 'look at the database and at the log of xuqid'),
   (null, 'error', 0, 'admin', 'read the log of xuqid: this is a mistake of the program'),
