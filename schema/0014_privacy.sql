@@ -38,7 +38,7 @@ $$;
 
 -- The id of the key that sealed a value; '' if it stands there in clear.
 create function sealed_key(p_value text) returns text language sql immutable strict as $$
-  select case when p_value like 'xqs1:%' then encode(substring(decode(substr(p_value, 6, 16), 'base64') from 5 for 8), 'hex') else '' end
+  select case when p_value ~ '^xqs1:[A-Za-z0-9+/]{16}' then encode(substring(decode(substr(p_value, 6, 16), 'base64') from 5 for 8), 'hex') else '' end
 $$;
 create function sealed_key(p_value bytea) returns text language sql immutable strict as $$
   select case when substring(p_value for 4) = '\x58515331' then encode(substring(p_value from 5 for 8), 'hex') else '' end
@@ -53,7 +53,7 @@ union all select 'tasks.secret', id, 'tasks.secret/' || renewal_id || '/' || kin
 union all select 'tasks.answer', k.id, 'tasks.answer/' || k.id || '/' || a.key, a.value
   from tasks k, jsonb_each_text(case when k.answer::text like '%"xqs1:%' then k.answer end) a where a.value like 'xqs1:%'
 union all select 'tasks.values', k.id, m[2], m[1]
-  from tasks k, regexp_matches(case when k.values::text like '%"xqs1:%' then k.values::text end, '"(xqs1:[A-Za-z0-9+/=]+)@([^"]+)"', 'g') m
+  from tasks k, regexp_matches(case when k.values::text like '%"xqs1:%' then k.values::text end, '"(xqs1:[A-Za-z0-9+/]{16,}=*)@([^"]+)"', 'g') m
 union all select 'task_files.name', id, 'task_files.name/' || task_id || '/' || n, name from task_files where name is not null;
 create view sealed_files as
 select id, 'task_files.content/' || task_id || '/' || n as place, content, 'task_files.name/' || task_id || '/' || n as name_place, name

@@ -11,6 +11,7 @@
 #include "common/text.h"
 #include "common/wire.h"
 #include "orchestrator/api/api.h"
+#include "orchestrator/domain/personal.h"
 #include "orchestrator/flows/agent_ca.h"
 #include "orchestrator/flows/app.h"
 #include "orchestrator/flows/check_in.h"
@@ -102,7 +103,7 @@ static void begin(
 	call->app = app;
 	call->request = request;
 	call->body = len > 0 ? json_read(bytes, len, &fault) : json_object();
-	if (call->body == NULL) {
+	if (call->body == NULL || !personal_refuse_sealed(call->body, &fault)) {
 		request_reply_fault(request, &fault);
 	} else if (needs_certificate && (peer == NULL || !cert_read_facts(&facts, peer, &fault))) {
 		request_reply_problem(request, 401, "AGENT_UNKNOWN",

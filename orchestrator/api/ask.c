@@ -126,7 +126,7 @@ static enum flow_next ask_read(struct flow *flow, void *self)
 char *ask_opened(const struct ask *ask, const char *document, struct fault *fault)
 {
 	JSON *sealed = json_read(document, strlen(document), fault);
-	JSON *opened = sealed != NULL ? personal_opened(sealed, ask->app->seals, fault) : NULL;
+	JSON *opened = sealed != NULL ? personal_shown(sealed, ask->app->seals) : NULL;
 
 	return opened != NULL ? json_write(opened) : NULL;
 }
@@ -186,9 +186,9 @@ static bool read_body(struct request *request, json_t **out)
 
 	*out = len > 0 ? json_read_up_to(bytes, len, request_route(request)->body_max, &fault)
 		       : json_object();
-	if (*out != NULL && json_is_object(*out))
+	if (*out != NULL && json_is_object(*out) && personal_refuse_sealed(*out, &fault))
 		return true;
-	if (*out != NULL)
+	if (*out != NULL && !json_is_object(*out))
 		(void)fault_set(&fault, FAULT_INPUT, "the body must be a JSON object");
 	json_decref(*out);
 	request_reply_fault(request, &fault);

@@ -223,7 +223,7 @@ static void gateway_read(struct connector *connector, const struct flow *flow,
 		return;
 	}
 	out->data = json_read(reply->body, reply->len, &fault);
-	if (out->data == NULL)
+	if (out->data == NULL || !personal_refuse_sealed(out->data, &fault))
 		outcome_set(out, OUTCOME_UNSURE, "UNREADABLE", "the CA's answer: %s", fault.text);
 	else if (reply->status >= 300)
 		read_problem(out, reply->status);

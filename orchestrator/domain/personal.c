@@ -185,7 +185,7 @@ char *personal_open(const char *reference, const struct seal_keys *keys, struct 
 static bool open_in(json_t *value, const struct seal_keys *keys, struct fault *fault);
 
 /* What stands for VALUE in the opened copy, on the heap; NULL if it stays as it is.  False if it must be opened and
- * does not. */
+ * does not; without FAULT nothing must. */
 static bool stands_for(
 	json_t **out, const json_t *value, const struct seal_keys *keys, struct fault *fault)
 {
@@ -194,10 +194,13 @@ static bool stands_for(
 	*out = NULL;
 	if (!personal_is_reference(text))
 		return true;
-	OWNED char *opened = personal_open(text, keys, fault);
+	struct fault why = { .kind = FAULT_NONE };
+	OWNED char *opened = personal_open(text, keys, &why);
 
-	if (opened == NULL && !text_starts(text, mask_head))
+	if (opened == NULL && fault != NULL && !text_starts(text, mask_head)) {
+		*fault = why;
 		return false;
+	}
 	*out = json_string(opened != NULL ? opened : nothing);
 	return true;
 }
@@ -245,6 +248,37 @@ json_t *personal_opened(const json_t *document, const struct seal_keys *keys, st
 	JSON *copy = json_deep_copy(document);
 
 	return open_in(copy, keys, fault) ? take(copy) : NULL;
+}
+
+bool personal_refuse_sealed(const json_t *document, struct fault *fault)
+{
+	const char *key, *text = json_string_value(document);
+	const json_t *item;
+	size_t i;
+
+	if (personal_is_reference(text))
+		return fault_set(fault, FAULT_INPUT,
+			"\"%.16s…\" looks like a sealed value: write it otherwise", text);
+	json_array_foreach(document, i, item)
+	{
+		if (!personal_refuse_sealed(item, fault))
+			return false;
+	}
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): read */
+	json_object_foreach((json_t *)(uintptr_t)document, key, item)
+	{
+		if (!personal_refuse_sealed(item, fault))
+			return false;
+	}
+	return true;
+}
+
+json_t *personal_shown(const json_t *document, const struct seal_keys *keys)
+{
+	json_t *copy = json_deep_copy(document);
+
+	(void)open_in(copy, keys, NULL);
+	return copy;
 }
 
 json_t *personal_open_file(

@@ -24,6 +24,13 @@ char *personal_open(const char *reference, const struct seal_keys *keys, struct 
  * document holds no reference. */
 json_t *personal_opened(const json_t *document, const struct seal_keys *keys, struct fault *fault);
 
+/* FAULT_INPUT if any text of DOCUMENT, which came from outside, looks sealed: nobody outside has a sealed value, and
+ * a forged one would be opened, or be missed when keys change. */
+bool personal_refuse_sealed(const json_t *document, struct fault *fault) MUST_CHECK;
+
+/* The same as personal_opened, to be shown to people: what does not open is `***`.  Anybody may have written a text that looks sealed. */
+json_t *personal_shown(const json_t *document, const struct seal_keys *keys);
+
 /* A copy of what a CA answered that may be kept: without QR texts and what is personal, at any depth. */
 json_t *personal_evidence(const json_t *answer);
 

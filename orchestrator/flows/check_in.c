@@ -6,6 +6,7 @@
 #include "common/cert.h"
 #include "common/clock.h"
 #include "common/text.h"
+#include "orchestrator/domain/personal.h"
 
 static json_t *certificate_facts(const char *der_b64, struct fault *fault)
 {
@@ -32,11 +33,12 @@ static json_t *certificate_facts(const char *der_b64, struct fault *fault)
 
 json_t *check_in_certificate(const char *der_b64, struct fault *fault)
 {
-	json_t *document = certificate_facts(der_b64, fault);
+	JSON *document = certificate_facts(der_b64, fault);
 
-	if (document != NULL)
-		json_put_text(document, "der_b64", der_b64);
-	return document;
+	if (document == NULL || !personal_refuse_sealed(document, fault))
+		return NULL;
+	json_put_text(document, "der_b64", der_b64);
+	return take(document);
 }
 
 static json_t *certificate_document(const json_t *reported, struct fault *fault)

@@ -117,6 +117,23 @@ static void nothing_opens_without_keys_or_without_a_place(void **state)
 	assert_true(json_equal(plain, same));
 }
 
+static void a_text_that_looks_sealed_spoils_no_list(void **state)
+{
+	JSON *list = json_pack("{s:[{s:s, s:s}]}", "items", "label", "xqs1:AAAA", "name", "Li");
+	JSON *label = json_pack("[{s:s}]", "label", "mask:x");
+	JSON *plain = json_pack("[{s:s}]", "label", "see xqs1:AAAA");
+	JSON *shown = personal_shown(list, keys);
+	OWNED char *text = json_write(shown);
+	struct fault fault;
+
+	(void)state;
+	assert_string_equal(text, "{\"items\":[{\"label\":\"***\",\"name\":\"Li\"}]}");
+	assert_false(personal_refuse_sealed(list, &fault));
+	assert_int_equal(fault.kind, FAULT_INPUT);
+	assert_false(personal_refuse_sealed(label, &fault));
+	assert_true(personal_refuse_sealed(plain, &fault));
+}
+
 static void a_person_is_sealed_before_anything_is_written(void **state)
 {
 	JSON *body = a_document(
@@ -285,6 +302,7 @@ int main(void)
 		cmocka_unit_test(a_document_is_opened_or_masked_reference_by_reference),
 		cmocka_unit_test(a_value_of_another_row_is_not_shown),
 		cmocka_unit_test(nothing_opens_without_keys_or_without_a_place),
+		cmocka_unit_test(a_text_that_looks_sealed_spoils_no_list),
 		cmocka_unit_test(a_person_is_sealed_before_anything_is_written),
 		cmocka_unit_test(what_is_no_such_value_is_refused_by_its_name),
 		cmocka_unit_test(a_passport_has_no_check_character),

@@ -248,6 +248,49 @@ static void an_attachment_that_the_ca_misses_is_asked_for_again(void **state)
 	assert_task("attachment", "handler", "ATTACHMENT_MISSING");
 }
 
+static void a_renewal_that_goes_round_in_a_circle_is_stopped(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	(void)sql(
+		"insert into effects (renewal_id, op, attempt, key, settled_at, outcome) select %s, 'pay', n, 'k' || n, now(), 'refused' from generate_series(1, 60) n",
+		renewal);
+	step_alone(renewal);
+	assert_waits("submitted", "going_round");
+	assert_sql("operator", "select owner from overlong where blocked_reason = 'going_round'");
+	(void)sql("update effects set intended_at = now() - interval '61 minutes'");
+	step_with(renewal, CALL(PAY, PAYMENT));
+	assert_string_equal(state_now(), "awaiting_payment");
+}
+
+/* ---- what agents claim ---- */
+
+static void an_agent_cannot_take_over_the_certificates_of_another_token(void **state)
+{
+	OWNED char *mine = a_certificate("t1", "Li", "both", "2027-01-31T15:59:59Z");
+	OWNED char *forged = a_certificate("n1", "Li", "both", "2039-01-31T15:59:59Z");
+	(void)state;
+	an_organisation();
+	free(a_set("t1", "Li", 1));
+	(void)sql(
+		"select check_in(2, '{\"client_version\":\"4.7.10\",\"tokens\":[{\"serial\":\"t9\",\"label\":\"t9\",\"certificates\":[%s,%s]}]}')",
+		mine, forged);
+	assert_sql("2027-01-31",
+		"select (not_after at time zone 'UTC')::date from certificate_sets where id = 1");
+	assert_sql("1", "select token_id from certificates where serial = 't1'");
+}
+
+static void a_text_that_looks_sealed_stops_nothing(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	(void)sql(
+		"insert into tasks (kind, role, title, instruction, if_ignored, values) values ('x', 'admin', '', '', '', '{\"label\":\"xqs1:A@b\"}')");
+	assert_sql("0", "select count(*) from sealed_texts where sealed_key(value) is not null");
+	assert_sql("", "select sealed_key('xqs1:A')");
+	assert_string_equal(renewal, "1");
+}
+
 /* ---- wake-ups ---- */
 
 static void a_wake_up_during_a_step_outlives_a_move_with_a_pause(void **state)
@@ -293,6 +336,9 @@ int main(void)
 		stage_test(what_the_ca_writes_of_a_person_is_masked),
 		stage_test(what_one_can_pay_by_is_kept_in_its_task_alone),
 		stage_test(an_attachment_that_the_ca_misses_is_asked_for_again),
+		stage_test(a_renewal_that_goes_round_in_a_circle_is_stopped),
+		stage_test(an_agent_cannot_take_over_the_certificates_of_another_token),
+		stage_test(a_text_that_looks_sealed_stops_nothing),
 		stage_test(a_wake_up_during_a_step_outlives_a_move_with_a_pause),
 		stage_test(a_clock_that_is_set_back_loses_no_wake_up_and_makes_none),
 	};
