@@ -1,10 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Look-ups in the table of commands (commands.c). */
-#include "orchestrator/cli/command.h"
+/* Look-ups in the table of commands (commands_*.c). */
+#include "orchestrator/cli/command_rows.h"
 
 #include <string.h>
 
 #include "common/text.h"
+
+static const struct command_table *const tables[] = { &fleet_commands, &tasks_commands,
+	&money_commands, &house_commands };
+
+const struct command *command_at(size_t i)
+{
+	for (size_t t = 0; t < COUNT_OF(tables); i -= tables[t++]->count)
+		if (i < tables[t]->count)
+			return &tables[t]->rows[i];
+	return NULL;
+}
+
+size_t command_count(void)
+{
+	size_t count = 0;
+
+	while (command_at(count) != NULL)
+		count++;
+	return count;
+}
 
 const struct noun *noun_find(const char *name)
 {
@@ -16,9 +36,9 @@ const struct noun *noun_find(const char *name)
 
 const struct command *command_find(const char *noun, const char *verb)
 {
-	for (size_t i = 0; i < command_count; i++)
-		if (text_equal(commands[i].noun, noun) && text_equal(commands[i].verb, verb))
-			return &commands[i];
+	for (size_t i = 0; command_at(i) != NULL; i++)
+		if (text_equal(command_at(i)->noun, noun) && text_equal(command_at(i)->verb, verb))
+			return command_at(i);
 	return NULL;
 }
 

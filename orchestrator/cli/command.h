@@ -76,8 +76,12 @@ struct noun {
 	const char *bare_verb;
 };
 
-extern const struct command commands[];
-extern const size_t command_count;
+/* Rows of the table, those of one matter. */
+struct command_table {
+	const struct command *rows;
+	size_t count;
+};
+
 extern const struct noun nouns[];
 extern const size_t noun_count;
 /* Options of every command, of lists, and of commands with COMMAND_COMMIT. */
@@ -87,6 +91,9 @@ extern const struct field list_fields[];
 extern const size_t list_field_count;
 extern const struct field commit_field;
 
+/* The I-th command, matter by matter; NULL past the last. */
+const struct command *command_at(size_t i);
+size_t command_count(void);
 /* The noun NAME, or NULL. */
 const struct noun *noun_find(const char *name);
 /* The command NOUN VERB (VERB may be NULL), or NULL. */

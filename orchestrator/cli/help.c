@@ -69,11 +69,12 @@ void help_noun(struct text *out, const struct noun *noun)
 
 	text_addf(out, "xuqi %s - %s\n\n", noun->name, noun->help);
 	grid_init(&grid, 2);
-	for (size_t i = 0; i < command_count; i++) {
+	for (size_t i = 0; command_at(i) != NULL; i++) {
 		char words[INVOCATION_PROGRAM_MAX];
 
-		if (is_of(&commands[i], noun))
-			add_pair(&grid, invocation_words(words, &commands[i]), commands[i].summary);
+		if (is_of(command_at(i), noun))
+			add_pair(&grid, invocation_words(words, command_at(i)),
+				command_at(i)->summary);
 	}
 	grid_write(&grid, out);
 	if (noun->bare_verb != NULL)
@@ -155,11 +156,11 @@ void help_command(struct text *out, const struct command *command)
 void help_all(struct text *out)
 {
 	help_program(out);
-	for (size_t i = 0; i < command_count; i++) {
+	for (size_t i = 0; command_at(i) != NULL; i++) {
 		text_add(out, "\n");
-		add_usage(out, &commands[i]);
-		text_addf(out, "  %s\n", commands[i].summary);
-		add_fields(out, &commands[i]);
+		add_usage(out, command_at(i));
+		text_addf(out, "  %s\n", command_at(i)->summary);
+		add_fields(out, command_at(i));
 	}
 }
 
@@ -215,8 +216,8 @@ json_t *help_json(void)
 	json_put_text(object, "program", "xuqi");
 	json_put_text(object, "version", XUQI_VERSION);
 	append_fields(options, global_fields, global_field_count);
-	for (size_t i = 0; i < command_count; i++)
-		json_array_append_new(list, command_json(&commands[i]));
+	for (size_t i = 0; command_at(i) != NULL; i++)
+		json_array_append_new(list, command_json(command_at(i)));
 	json_object_set_new(object, "global_options", options);
 	json_object_set_new(object, "commands", list);
 	return object;
@@ -262,9 +263,9 @@ static void add_values_case(struct text *out, const char *noun, const struct fie
 static void add_verbs_case(struct text *out, const struct noun *noun)
 {
 	text_addf(out, "\t%s) words='", noun->name);
-	for (size_t i = 0; i < command_count; i++)
-		if (is_of(&commands[i], noun) && commands[i].verb != NULL)
-			text_addf(out, " %s", commands[i].verb);
+	for (size_t i = 0; command_at(i) != NULL; i++)
+		if (is_of(command_at(i), noun) && command_at(i)->verb != NULL)
+			text_addf(out, " %s", command_at(i)->verb);
 	text_add(out, "' ;;\n");
 }
 
@@ -273,9 +274,9 @@ static void add_all_values(struct text *out)
 	text_add(out, "\t*' -o') words='table json' ;;\n");
 	for (size_t i = 0; i < global_field_count; i++)
 		add_values_case(out, "*", &global_fields[i]);
-	for (size_t i = 0; i < command_count; i++)
-		for (size_t k = 0; k < commands[i].field_count; k++)
-			add_values_case(out, commands[i].noun, &commands[i].fields[k]);
+	for (size_t i = 0; command_at(i) != NULL; i++)
+		for (size_t k = 0; k < command_at(i)->field_count; k++)
+			add_values_case(out, command_at(i)->noun, &command_at(i)->fields[k]);
 }
 
 void help_bash(struct text *out)
@@ -304,8 +305,8 @@ void help_bash(struct text *out)
 		"\tfi\n"
 		"\tif [ -z \"$words\" ]; then\n"
 		"\t\tcase \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
-	for (size_t i = 0; i < command_count; i++)
-		add_options_case(out, &commands[i]);
+	for (size_t i = 0; command_at(i) != NULL; i++)
+		add_options_case(out, command_at(i));
 	text_add(out,
 		"\t\tesac\n"
 		"\t\t[ \"${cur#-}\" != \"$cur\" ] || { COMPREPLY=($(compgen -f -- \"$cur\")); "

@@ -118,9 +118,9 @@ static bool verb_missing(struct reading *reading, const struct noun *noun, const
 	TEXT verbs;
 
 	text_init(&verbs, FAULT_TEXT_MAX / 2);
-	for (size_t i = 0; i < command_count; i++)
-		if (text_equal(commands[i].noun, noun->name) && commands[i].verb != NULL)
-			text_addf(&verbs, "%s%s", verbs.len > 0 ? ", " : "", commands[i].verb);
+	for (size_t i = 0; command_at(i) != NULL; i++)
+		if (text_equal(command_at(i)->noun, noun->name) && command_at(i)->verb != NULL)
+			text_addf(&verbs, "%s%s", verbs.len > 0 ? ", " : "", command_at(i)->verb);
 	if (typed == NULL)
 		return fault_set(reading->fault, FAULT_INPUT, "xuqi %s wants one of: %s",
 			noun->name, verbs.data);

@@ -264,27 +264,29 @@ static void what_comes_next_is_filled_from_the_answer(void **state)
 static void every_command_has_a_noun_and_its_help(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < command_count; i++) {
-		assert_non_null(noun_find(commands[i].noun));
-		assert_non_null(commands[i].summary);
-		assert_non_null(commands[i].roles);
-		assert_ptr_equal(command_find(commands[i].noun, commands[i].verb), &commands[i]);
-		for (size_t k = 0; k < commands[i].field_count; k++)
-			if (field_is_typed(&commands[i].fields[k]))
-				assert_non_null(commands[i].fields[k].help);
+	for (size_t i = 0; command_at(i) != NULL; i++) {
+		assert_non_null(noun_find(command_at(i)->noun));
+		assert_non_null(command_at(i)->summary);
+		assert_non_null(command_at(i)->roles);
+		assert_ptr_equal(
+			command_find(command_at(i)->noun, command_at(i)->verb), command_at(i));
+		for (size_t k = 0; k < command_at(i)->field_count; k++)
+			if (field_is_typed(&command_at(i)->fields[k]))
+				assert_non_null(command_at(i)->fields[k].help);
 	}
 }
 
 static void a_path_with_an_id_has_one_argument_for_it(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < command_count; i++) {
+	for (size_t i = 0; command_at(i) != NULL; i++) {
 		size_t places = 0;
 
-		for (size_t k = 0; k < commands[i].field_count; k++)
-			places += commands[i].fields[k].place == FIELD_PATH ? 1 : 0;
-		if (commands[i].path != NULL)
-			assert_int_equal(places, strstr(commands[i].path, ":id") != NULL ? 1 : 0);
+		for (size_t k = 0; k < command_at(i)->field_count; k++)
+			places += command_at(i)->fields[k].place == FIELD_PATH ? 1 : 0;
+		if (command_at(i)->path != NULL)
+			assert_int_equal(
+				places, strstr(command_at(i)->path, ":id") != NULL ? 1 : 0);
 	}
 }
 
@@ -305,11 +307,11 @@ static void completion_knows_whose_option_it_is(void **state)
 static void help_fits_on_a_screen(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < command_count; i++) {
+	for (size_t i = 0; command_at(i) != NULL; i++) {
 		TEXT help;
 
 		text_init(&help, HELP_BYTES_MAX);
-		help_command(&help, &commands[i]);
+		help_command(&help, command_at(i));
 		for (const char *line = strchr(help.data, '\n'); line != NULL;
 			line = strchr(line + 1, '\n'))
 			assert_in_range(strcspn(line + 1, "\n"), 0, HELP_WIDTH);
@@ -326,12 +328,12 @@ static void help_and_completion_name_every_command_and_option(void **state)
 	help_all(&help);
 	help_bash(&bash);
 	assert_false(text_full(&help) || text_full(&bash));
-	for (size_t i = 0; i < command_count; i++) {
+	for (size_t i = 0; command_at(i) != NULL; i++) {
 		char words[INVOCATION_PROGRAM_MAX];
 
-		assert_non_null(strstr(help.data, invocation_words(words, &commands[i])));
-		for (size_t k = 0; k < commands[i].field_count; k++) {
-			const struct field *field = &commands[i].fields[k];
+		assert_non_null(strstr(help.data, invocation_words(words, command_at(i))));
+		for (size_t k = 0; k < command_at(i)->field_count; k++) {
+			const struct field *field = &command_at(i)->fields[k];
 
 			if (field_is_option(field))
 				assert_non_null(strstr(bash.data, field->name));
@@ -344,7 +346,7 @@ static void the_listing_for_programs_is_complete(void **state)
 	JSON *all = help_json();
 
 	(void)state;
-	assert_int_equal(json_array_size(json_object_get(all, "commands")), command_count);
+	assert_int_equal(json_array_size(json_object_get(all, "commands")), command_count());
 	assert_int_equal(
 		json_array_size(json_object_get(all, "global_options")), global_field_count);
 }

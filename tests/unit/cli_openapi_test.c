@@ -70,11 +70,14 @@ static bool has_parameter(const struct yaml_node *operation_node, const char *na
 /* The first command behind AFTER (NULL: of all) that calls the server, or NULL. */
 static const struct command *next_call(const struct command *after)
 {
-	size_t i = after == NULL ? 0 : (size_t)(after - commands) + 1;
+	size_t i = 0;
 
-	while (i < command_count && commands[i].method == NULL)
+	while (after != NULL && command_at(i) != after)
 		i++;
-	return i < command_count ? &commands[i] : NULL;
+	i += after != NULL;
+	while (command_at(i) != NULL && command_at(i)->method == NULL)
+		i++;
+	return command_at(i);
 }
 
 static void every_command_calls_an_operation(void **state)
