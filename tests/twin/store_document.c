@@ -147,7 +147,7 @@ static json_t *entity_of(const struct store *store, struct row_entity *entity)
 
 static json_t *payer_of(const struct row_entity *entity, const json_t *policy)
 {
-	const char *wanted = json_peek_text(json_object_get(policy, "payer"), "account");
+	const char *wanted = json_peek_text(policy, "payer_account");
 
 	if (entity == NULL || entity->payer_account == NULL ||
 		(wanted != NULL && !text_equal(wanted, entity->payer_account)))
