@@ -43,7 +43,7 @@ leases_run() { rm -f "$RIG/after_kill"; }
 # arm SIDES WHERE: before, after or both, of the points where WHERE holds (columns of rig.points); while nobody writes.
 arm() {
 	in_database -c "begin" -c "lock table journal in share row exclusive mode" \
-		-c "insert into rig.begun select coalesce(max(id), 0) from journal where not exists (select from rig.begun)" \
+		-c "insert into rig.begun select (select coalesce(max(id), 0) from journal) where not exists (select from rig.begun)" \
 		-c "update rig.points set before = before or '$1' ~ 'before', after = after or '$1' ~ 'after' where $2" -c "commit"
 }
 
@@ -71,3 +71,19 @@ points_count() {
 
 # missed NAME: the armed points on its way that xuqid did not die at, because something else killed it just then.
 missed() { comm -12 "$RIG/$1.armed" "$RIG/$1.passed" | comm -23 - "$RIG/$1.killed"; }
+
+# expect_its_points NAME: what kill_points.table leaves to this script was on the way of campaign NAME.
+expect_its_points() {
+	expect_equal "$1_passes_what_no_branch_passes" "" "$(awk -v script="${0##*/}" '$2 == script { print "before " $1 }' \
+		"$SOURCE/tests/rig/kill_points.table" | sort | comm -23 - "$RIG/$1.passed" | tr '\n' ',')"
+}
+
+# expect_all_points NAME: every edge and note was on the way of campaign NAME or stands in kill_points.table, not both.
+expect_all_points() {
+	grep -v '^#' "$SOURCE/tests/rig/kill_points.table" | cut -d ' ' -f 1 | sort >"$RIG/elsewhere"
+	in_database -c "select name from rig.points where kind <> 'record'" | sort >"$RIG/all"
+	sed -n 's/^before //p' "$RIG/$1.passed" >"$RIG/passed"
+	expect_equal every_edge_and_note_is_passed_or_stands_in_the_table "" \
+		"$(comm -23 "$RIG/all" "$RIG/passed" | comm -23 - "$RIG/elsewhere" | tr '\n' ',')"
+	expect_equal no_edge_or_note_of_the_table_is_passed "" "$(comm -12 "$RIG/passed" "$RIG/elsewhere" | tr '\n' ',')"
+}
