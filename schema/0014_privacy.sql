@@ -232,9 +232,34 @@ create function privacy_erase_due(p_limit int) returns jsonb language sql as $$
     array(select id from people_to_erase where due_at <= now() order by id limit p_limit))
 $$;
 
+-- Everything of one person, and the person out of every use.
+create function person_forget(p_by text, p_why text, m people, p_files bigint[], p_tasks bigint[]) returns void language plpgsql as $$
+begin
+  perform personal_erase(p_by, p_why, p_files, p_tasks, array[m.id]);
+  update people set name = login, erased_at = clock_timestamp() where id = m.id;
+  update api_tokens set revoked_at = clock_timestamp() where person_id = m.id and revoked_at is null;
+  update certificate_sets set handler_id = null where handler_id = m.id;
+  update handlers set authorised_until = current_date - 1 where person_id = m.id and coalesce(authorised_until, 'infinity') >= current_date;
+  perform audit_add(p_by, 'personal.erase_asked', 'person:' || m.id, jsonb_build_object('login', m.login));
+end $$;
+
+-- What was erased here and is gone: a backup made before it has it still.  A restore over this database takes the list
+-- along (restore_erase).  No value is in it, only where one stood.
+create function privacy_erasures() returns jsonb language sql stable as $$
+  with asked as (select substr(object, 8)::bigint as id from audit where action = 'personal.erase_asked'),
+  gone as (select id, login, id in (select id from asked) as asked from people
+    where erased_at is not null and coalesce(mobile, email, id_no) is null)
+  select jsonb_build_object('installation', (select id from installation),
+    'asked', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'login', login)), '[]') from gone where asked),
+    'people', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'login', login)), '[]') from gone where not asked),
+    'files', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'mark', mark)), '[]') from task_files where erased_at is not null),
+    'tasks', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'kind', kind)), '[]') from tasks
+      where state <> 'open' and concat(values, answer) like '%"***"%'))
+$$;
+
 -- The request of a person (PIPL, article 47): now, unless an open renewal still needs them.
 create function person_erase(p jsonb, d jsonb) returns jsonb language plpgsql as $$
-declare m people; v_open text; v_files bigint[]; v_tasks_of bigint[]; v_tokens int; v_sets int; v_done jsonb := '{}'; v_commit boolean := commits(d);
+declare m people; v_open text; v_files bigint[]; v_tasks_of bigint[]; v_tokens int; v_sets int; v_commit boolean := commits(d);
 begin
   perform must_be(p, array['admin']);
   select * into m from people where login = d->>'login' and person_in_scope(p, id) for update;
@@ -253,12 +278,7 @@ begin
   select count(*) into v_tokens from api_tokens where person_id = m.id and revoked_at is null and expires_at > now();
   select count(*) into v_sets from certificate_sets where handler_id = m.id;
   if v_commit then
-    v_done := personal_erase(p->>'login', 'at the request of the person', v_files, v_tasks_of, array[m.id]);
-    update people set name = login, erased_at = clock_timestamp() where id = m.id;
-    update api_tokens set revoked_at = clock_timestamp() where person_id = m.id and revoked_at is null;
-    update certificate_sets set handler_id = null where handler_id = m.id;
-    update handlers set authorised_until = current_date - 1 where person_id = m.id and coalesce(authorised_until, 'infinity') >= current_date;
-    perform audit_add(p->>'login', 'personal.erase_asked', 'person:' || m.id, jsonb_build_object('login', m.login));
+    perform person_forget(p->>'login', 'at the request of the person', m, v_files, v_tasks_of);
   end if;
   return jsonb_build_object('committed', v_commit, 'login', m.login, 'values', (m.mobile is not null)::int + (m.email is not null)::int + (m.id_no is not null)::int,
     'files', cardinality(v_files), 'tokens_revoked', v_tokens, 'certificates_without_handler', v_sets);

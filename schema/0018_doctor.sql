@@ -146,9 +146,18 @@ create table office ( -- what the calendar of the settings said last
   at       timestamptz not null
 );
 
-create function engine_look(p_our_us bigint, p_open boolean, p_opens_us bigint) returns void language plpgsql as $$
+-- The xuqid that work on this database.  Each asks a CA for its share of the requests per minute only.
+create table workers (
+  name    text primary key, -- random, of the process
+  seen_at timestamptz not null
+);
+
+-- Once a minute of each xuqid; one that was silent for two and a half is gone, and its share with it.
+create function engine_look(p_our_us bigint, p_open boolean, p_opens_us bigint, p_worker text) returns void language plpgsql as $$
 declare v_skew float8 := p_our_us / 1000000.0 - extract(epoch from clock_timestamp());
 begin
+  delete from workers where seen_at < now() - interval '150 seconds';
+  insert into workers (name, seen_at) values (p_worker, now()) on conflict (name) do update set seen_at = excluded.seen_at;
   perform advise('clock', 'fail', case when abs(v_skew) > 5 then
     format('the clock of xuqid and that of its database differ by %s seconds', round(abs(v_skew)::numeric, 1)) end,
     'Let both be set by NTP; deadlines and signatures go by them');

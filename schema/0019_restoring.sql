@@ -79,6 +79,37 @@ create function restore_task(p_made_at timestamptz) returns bigint language sql 
   returning id
 $$;
 
+-- Nobody knows here what was erased after the backup was made: a person has the register of requests.
+create function restore_erasures_task() returns void language sql as $$
+  insert into tasks (kind, role, title, instruction, if_ignored, needs, due_at, escalate_at)
+  values ('restored_erasures', 'admin', 'A backup was restored: erase again what was erased since',
+    'The replaced database could not say what was erased after the backup was made. Look into your register of requests (个人信息保护法 '
+      'article 47), erase each person again (xuqi privacy erase --person LOGIN --commit), then finish this task with checked=yes.',
+    'Personal data that was erased is here again, sealed and masked.', '["checked"]', now() + interval '1 day', now() + interval '2 days')
+$$;
+
+-- What the replaced database had erased (LIST: its privacy_erasures, null if it could not be asked) is erased here too,
+-- in the transaction that loads the backup: before anybody can see it.  An open renewal is no reason to keep it, for
+-- when it was erased there was none.
+create function restore_erase(p_list jsonb) returns void language plpgsql as $$
+declare m people;
+begin
+  if p_list->>'installation' is distinct from (select id from installation) then
+    perform restore_erasures_task();
+    return;
+  end if;
+  for m in select e.* from people e join jsonb_to_recordset(p_list->'asked') a(id bigint, login text) on (a.id, a.login) = (e.id, e.login)
+      where coalesce(e.mobile, e.email, e.id_no) is not null or e.erased_at is null order by e.id loop
+    perform person_forget('restore', 'at the request of the person, before the restore', m,
+      array(select f.id from task_files f join tasks k on k.id = f.task_id where f.content is not null and m.id in (k.assignee_id, k.closed_by)),
+      array(select id from tasks where m.id in (assignee_id, closed_by)));
+  end loop;
+  perform personal_erase('restore', 'erased before the restore',
+    array(select f.id from task_files f join jsonb_to_recordset(p_list->'files') x(id bigint, mark text) on (x.id, x.mark) = (f.id, f.mark)),
+    array(select k.id from tasks k join jsonb_to_recordset(p_list->'tasks') x(id bigint, kind text) on (x.id, x.kind) = (k.id, k.kind)),
+    array(select e.id from people e join jsonb_to_recordset(p_list->'people') x(id bigint, login text) on (x.id, x.login) = (e.id, e.login)));
+end $$;
+
 -- Called in the transaction that loads the backup.
 create function restore_begin(p_made_at timestamptz, p_sha256 text) returns void language plpgsql as $$
 declare v_hold bigint; v_id bigint;
@@ -259,6 +290,10 @@ begin
     quoted_fen = coalesce(v_price, quoted_fen) where id = p_id;
   v_way := restore_way(r.state, v_state);
   v_text := format('adopted after a restore: the CA''s application %s is %s', a->>'id', a->>'state');
+  if r.touch_approval is null and a->>'state' = 'installed' then
+    v_text := v_text || '; the approval to touch its token is younger than the backup: give it again (xuqi campaign approve --gate touch). '
+      'Nothing is written twice: the agent finds the new certificate on the token';
+  end if;
   perform restore_walk(r, coalesce(v_way, '{}'), v_text);
   if v_state in ('paid', 'awaiting_invoice') then perform restore_paid(r, p_doc); end if;
   if v_state = 'awaiting_invoice' then update install_orders set state = 'closed' where renewal_id = p_id and state <> 'closed'; end if;

@@ -47,6 +47,21 @@ static bool may_replace(struct postgres_tools *tools, const char *over, struct f
 		present, renewals, present);
 }
 
+/* What the database that is replaced had erased, as an SQL literal: a backup made before has it still.  'null' where
+ * there is none, or it cannot say; then a person is asked (restore_erase). */
+static char *erasures(struct postgres_tools *tools)
+{
+	struct fault fault;
+	OWNED char *can = postgres_tools_ask(
+		tools, "select to_regproc('public.privacy_erasures') is not null", &fault);
+	OWNED char *list = can != NULL && text_equal(can, "t")
+		? postgres_tools_ask(
+			  tools, "select quote_literal(public.privacy_erasures()::text)", &fault)
+		: NULL;
+
+	return list != NULL && list[0] != '\0' ? take(list) : text_dup("'null'");
+}
+
 /* ---- the database ---- */
 
 /* The schema comes back as it was made: without an owner of its own. */
@@ -54,13 +69,15 @@ static const char before_sql[] =
 	"set client_min_messages = warning; drop schema public cascade;"
 	" create schema public authorization pg_database_owner; grant usage on schema public to public;\n";
 
-static bool write_scripts(const struct postgres_tools *tools, const char *made_at,
-	const char *digest, struct fault *fault)
+static bool write_scripts(
+	struct postgres_tools *tools, const char *made_at, const char *digest, struct fault *fault)
 {
+	OWNED char *erased = erasures(tools);
 	OWNED char *before = postgres_tools_path(tools, "before.sql");
 	OWNED char *after = postgres_tools_path(tools, "after.sql");
 	OWNED char *begin = text_dupf(
-		"set search_path = public; select restore_begin('%s', '%s');\n", made_at, digest);
+		"set search_path = public; select restore_erase(%s); select restore_begin('%s', '%s');\n",
+		erased, made_at, digest);
 
 	return file_write(before, before_sql, strlen(before_sql), 0600, fault) &&
 		file_write(after, begin, strlen(begin), 0600, fault);

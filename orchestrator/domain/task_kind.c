@@ -29,6 +29,7 @@ const struct task_kind task_kinds[] = {
 	{ "payer", "admin", 1, 1, "admin", "No payer account is known for this legal entity", "This renewal is not paid." },
 	{ "payee_changed", "finance", 0, 1, "approver", "The CA names another payee", "No payment order is exported and no payment is opened." },
 	{ "finance_match", "finance", 1, 1, "approver", "A transfer without its reference waits for a decision", "The transfer is not declared to the CA." },
+	{ "restored_erasures", "admin", 1, 1, "admin", "A backup was restored: erase again what was erased since", "Personal data that was erased is here again, sealed and masked." },
 	{ "restored_payments", "finance", 0, 1, "approver", "A backup was restored: look for transfers that it does not know", "No payment file is made." },
 	{ "prepaid", "finance", 1, 1, "approver", "The CA asks another fee than was sent before", "The fee is sent, but nothing is applied for." },
 	{ "remittance", "finance", 1, 1, "approver", "汇款信息: the CA refused the remittance", "The money is sent, but the renewal is not paid." },

@@ -5,18 +5,20 @@
 #include <event2/event.h>
 
 #include "common/clock.h"
+#include "common/digest.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "orchestrator/domain/calendar.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
 
-enum { ROUND_SECONDS = 60, FAILED_SECONDS = 10 };
+enum { ROUND_SECONDS = 60, FAILED_SECONDS = 10, WORKER_BYTES = 8 };
 
 struct reaping {
 	struct app *app;
 	struct event *timer;
 	bool stopped;
+	char worker[WORKER_BYTES * 2 + 1]; /* this process among all xuqid of the database */
 };
 
 static enum flow_next reaping_look(struct flow *flow, void *self)
@@ -30,7 +32,7 @@ static enum flow_next reaping_look(struct flow *flow, void *self)
 	return db_begin(reaping->app->db, flow, sql_engine_look,
 		DB_ARGS(ours,
 			calendar_is_office_time(reaping->app->calendar, now) ? "true" : "false",
-			opens));
+			opens, reaping->worker));
 }
 
 static enum flow_next reaping_mend(struct flow *flow, void *self)
@@ -90,6 +92,7 @@ struct reaping *reaping_new(struct app *app, struct fault *fault)
 	struct reaping *reaping = zalloc(1, sizeof *reaping);
 
 	reaping->app = app;
+	random_hex(reaping->worker, WORKER_BYTES);
 	reaping->timer = event_new(app->base, -1, 0, reaping_on_timer, reaping);
 	if (reaping->timer == NULL) {
 		(void)fault_set(fault, FAULT_LATER, "the event loop takes no timer");

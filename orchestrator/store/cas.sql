@@ -32,7 +32,8 @@ select 200, ca_limit(p, id, b)::text from a
 
 -- name: engine_look
 -- Once a minute: our clock ($1, microseconds) against the database's, and when the office opens ($2: now, $3: next).
-select engine_look($1::bigint, $2::boolean, $3::bigint)
+-- $4 is this process: it lives.
+select engine_look($1::bigint, $2::boolean, $3::bigint, $4)
 
 -- name: engine_reap
 -- Mend what a crash or a change left behind; one row for each thing mended.

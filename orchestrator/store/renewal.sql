@@ -80,7 +80,8 @@ select i.n, null as failed, null as why, (jsonb_build_object(
   'installed', (select i.result from install_orders i where i.renewal_id = r.id and i.outcome = 'installed'
     order by i.id desc limit 1),
   'ca_name', r.ca, 'ca', (select meta from ca_facts f where f.ca = r.ca),
-  'pace', (select jsonb_build_object('office_hours', office_hours, 'requests_per_minute', requests_per_minute, 'breaker', breaker,
+  'pace', (select jsonb_build_object('office_hours', office_hours, 'requests_per_minute', greatest(case when requests_per_minute > 0 then 1 end,
+      requests_per_minute / (select greatest(1, count(*)) from workers where seen_at > now() - interval '150 seconds')), 'breaker', breaker,
       'version', breaker_version, 'failures', breaker_failures, 'openings', breaker_openings,
       'since_at', (extract(epoch from breaker_since) * 1000000)::bigint, 'until_at', (extract(epoch from breaker_until) * 1000000)::bigint)
     from cas where cas.ca = r.ca),

@@ -211,12 +211,12 @@ static void holds_breakers_caps_and_clocks_are_shown(void **state)
 	assert_not_found("hold");
 	assert_not_found("ca");
 	(void)sql(
-		"select engine_look((extract(epoch from clock_timestamp()) * 1000000)::bigint + 9000000, true, 0)");
+		"select engine_look((extract(epoch from clock_timestamp()) * 1000000)::bigint + 9000000, true, 0, 'w1')");
 	assert_sql("t",
 		"select exists (select from doctor(" ALL
 		") where area = 'clock' and level = 'fail' and text like '%%its database differ by 9.%%')");
 	(void)sql(
-		"select engine_look((extract(epoch from clock_timestamp()) * 1000000)::bigint, false, 1900000000000000)");
+		"select engine_look((extract(epoch from clock_timestamp()) * 1000000)::bigint, false, 1900000000000000, 'w1')");
 	assert_sql("1", "select count(*) from doctor(" ALL ") where area = 'clock'");
 	assert_sql("2030-03-17", "select (office_opens_at at time zone 'UTC')::date from ca_items");
 }

@@ -152,6 +152,18 @@ static void an_installed_certificate_waits_for_its_invoice_only(void **state)
 	assert_sql("closed", "select state from install_orders");
 }
 
+static void an_approval_younger_than_the_backup_is_asked_for_again(void **state)
+{
+	A_RENEWAL();
+	approve("spend"); /* the touch gate was opened after the backup */
+	walk(renewal, to_drafting);
+	restored();
+	assert_string_equal("adopted", adopt(renewal, VIEW("installed", "[]")));
+	assert_sql("paid", "select state from renewals");
+	assert_sql("t",
+		"select text like '%%younger than the backup: give it again (xuqi campaign approve --gate touch)%%' from restore_items");
+}
+
 static void what_only_a_person_can_tell_is_a_task(void **state)
 {
 	A_RENEWAL();
@@ -267,6 +279,7 @@ int main(void)
 		database_test(an_application_that_the_backup_does_not_know_is_adopted),
 		database_test(a_payment_that_the_ca_has_is_never_asked_for_again),
 		database_test(an_installed_certificate_waits_for_its_invoice_only),
+		database_test(an_approval_younger_than_the_backup_is_asked_for_again),
 		database_test(what_only_a_person_can_tell_is_a_task),
 		database_test(what_the_backup_knows_better_stays),
 		database_test(a_bundle_is_read_as_it_was_written),

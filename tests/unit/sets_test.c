@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many renewals in one statement: each under its own fence and its own gates, and whatever one does wrong is
  * its own.  And when a step may call its CA: caps, office hours, the breaker. */
+#include "sql.h"
 #include "tests/unit/stages.h"
 
 enum { RENEWALS = 4 };
@@ -328,6 +329,42 @@ static void a_bucket_that_is_empty_delays_the_call(void **state)
 	assert_true(clock_monotonic_ms() - before > 200);
 }
 
+/* The requests a minute that the load of RENEWAL allows this xuqid; 0: no limit. */
+static int64_t allowed(const char *renewal)
+{
+	struct fault fault;
+	OWNED char *items =
+		text_dupf("[{\"id\":%s,\"epoch\":%lld}]", renewal, (long long)claim(renewal));
+	PGresult *result = PQexecParams(the_database.pg, sql_renewals_load, 1, NULL,
+		(const char *const[]){ items }, NULL, NULL, 0);
+	JSON *doc = json_read(PQgetvalue(result, 0, 3), (size_t)PQgetlength(result, 0, 3), &fault);
+
+	PQclear(result);
+	assert_non_null(doc);
+	return json_peek_number(json_object_get(doc, "pace"), "requests_per_minute", 0);
+}
+
+#define LOOK \
+	"select engine_look((extract(epoch from clock_timestamp()) * 1000000)::bigint, true, 0, '%s')"
+
+static void two_xuqid_share_what_a_ca_allows_in_a_minute(void **state)
+{
+	A_RENEWAL();
+	approve("spend");
+	(void)sql("insert into cas (ca, requests_per_minute) values ('gateway', 61)");
+	(void)sql(
+		"insert into workers (name, seen_at) values ('dead', now() - interval '3 minutes')");
+	(void)sql(LOOK, "one");
+	assert_int_equal(allowed(renewal), 61);
+	(void)sql(LOOK, "two");
+	(void)sql(LOOK, "two");
+	assert_int_equal(allowed(renewal), 30);
+	(void)sql("update cas set requests_per_minute = 1"); /* never none at all */
+	assert_int_equal(allowed(renewal), 1);
+	(void)sql("update cas set requests_per_minute = null");
+	assert_int_equal(allowed(renewal), 0);
+}
+
 int main(void)
 {
 #define set_test(function) cmocka_unit_test_setup_teardown(function, database_fresh, end_renewals)
@@ -341,6 +378,7 @@ int main(void)
 		set_test(a_hold_of_a_ca_stops_its_renewals_alone),
 		set_test(a_daily_cap_lets_so_many_in_and_never_forgets_an_intent),
 		set_test(a_campaign_has_a_daily_cap_of_its_own),
+		set_test(two_xuqid_share_what_a_ca_allows_in_a_minute),
 		stage_test(an_open_breaker_lets_no_call_pass),
 		stage_test(the_probes_answer_closes_the_breaker),
 		stage_test(a_probe_in_vain_opens_it_again_for_longer),

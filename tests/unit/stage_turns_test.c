@@ -321,7 +321,8 @@ static void a_transfer_that_came_back_before_it_was_declared_is_paid_anew(void *
 	finish_task("returned_release", P_APPROVER, "\"decision\":\"release\"");
 	step_alone(renewal);
 	assert_string_equal(state_now(), "awaiting_payment");
-	assert_sql("1", "select count(*) from journal where event = 'transfer_returned' and to_state is null");
+	assert_sql("1",
+		"select count(*) from journal where event = 'transfer_returned' and to_state is null");
 	assert_sql(
 		"cancelled open", "select string_agg(status, ' ' order by id) from payment_orders");
 }
