@@ -51,6 +51,16 @@ void clock_format(char out[CLOCK_TEXT], int64_t at)
 	(void)snprintf(out + len, CLOCK_TEXT - len, ".%sZ", fraction);
 }
 
+void clock_beijing(char out[CLOCK_TEXT], int64_t at)
+{
+	static const size_t date_len = sizeof "2026-11-22" - 1;
+
+	at += INT64_C(8) * 3600 * CLOCK_SECOND;
+	clock_format(out, at);
+	out[date_len] = ' ';
+	out[sizeof "2026-11-22 16:00:00" - 1] = '\0';
+}
+
 /* Exactly COUNT digits at *TEXT, which moves behind them. */
 static bool take_digits(int *out, const char **text, int count)
 {

@@ -20,5 +20,7 @@ int64_t clock_monotonic_ms(void);
 
 /* RFC 3339: `2026-11-22T08:00:00Z` (fraction only if there is one). */
 void clock_format(char out[CLOCK_TEXT], int64_t at);
+/* As people in Beijing write it: `2026-11-22 16:00:00`. */
+void clock_beijing(char out[CLOCK_TEXT], int64_t at);
 /* RFC 3339 with any offset. */
 bool clock_parse(int64_t *out, const char *text);

@@ -21,8 +21,6 @@ enum {
 	MINUTE_TEXT = 16 /* strlen("2025-11-04 17:10") */
 };
 
-static const int64_t beijing = 8 * INT64_C(3600) * CLOCK_SECOND;
-
 /* ---- the document ---- */
 
 const json_t *desk_at(const struct desk *desk, const char *path)
@@ -53,8 +51,7 @@ static void beijing_time(char out[CLOCK_TEXT], const char *text, size_t len)
 	out[0] = '\0';
 	if (text == NULL || !clock_parse(&at, text))
 		return;
-	clock_format(out, at + beijing);
-	out[DAY_TEXT] = ' ';
+	clock_beijing(out, at);
 	out[len] = '\0';
 }
 

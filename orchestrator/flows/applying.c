@@ -3,6 +3,7 @@
  * intent, submission.  Agreement and intent are acts of the handler, recorded here and never made up. */
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/text.h"
 #include "orchestrator/domain/approval.h"
 #include "orchestrator/flows/turns.h"
@@ -312,7 +313,7 @@ static enum stage_next drafting_settle(struct stage_run *run)
 	if (text_equal(stage_text(run, "kind"), "expired"))
 		return stage_move(run, ON_ATTACHMENTS_NEEDED,
 			"an expired certificate needs attachments (附件)");
-	return stage_move(run, ON_INTENT_NEEDED, "term chosen: %lld years",
+	return stage_move(run, ON_INTENT_NEEDED, "term chosen: %lld 年",
 		(long long)stage_number(run, "facts.term", 0));
 }
 
@@ -489,11 +490,16 @@ static enum stage_next intent_settle(struct stage_run *run)
 	stage_fact_text(
 		run, "quote_expires_at", json_peek_text(run->outcome.data, "quote_expires_at"));
 	stage_fact(run, "submitted", json_true());
-	if (json_peek_text(run->outcome.data, "quote_expires_at") == NULL)
+	const char *until = json_peek_text(run->outcome.data, "quote_expires_at");
+	char shown[CLOCK_TEXT];
+	int64_t at;
+
+	if (until == NULL || !clock_parse(&at, until))
 		return stage_move(
 			run, ON_APPLICATION_SUBMITTED, "submitted at the price that was paid");
-	return stage_move(run, ON_APPLICATION_SUBMITTED, "submitted; the price is held until %s",
-		json_peek_text(run->outcome.data, "quote_expires_at"));
+	clock_beijing(shown, at);
+	return stage_move(run, ON_APPLICATION_SUBMITTED,
+		"submitted; the price is held until %s (Beijing)", shown);
 }
 
 const struct stage intent_stage = { RENEWAL_AWAITING_INTENT, intent_decide, intent_settle };

@@ -82,11 +82,21 @@ static void a_test_can_freeze_the_clock(void **state)
 	assert_true(clock_monotonic_ms() > 0);
 }
 
+static void beijing_is_eight_hours_ahead_to_the_second(void **state)
+{
+	char text[CLOCK_TEXT];
+
+	(void)state;
+	clock_beijing(text, INT64_C(1795363199500000));
+	assert_string_equal(text, "2026-11-22 23:59:59");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_instant_becomes_rfc_3339_and_comes_back),
 		cmocka_unit_test(offsets_are_taken_into_account),
+		cmocka_unit_test(beijing_is_eight_hours_ahead_to_the_second),
 		cmocka_unit_test(what_is_no_instant_is_refused),
 		cmocka_unit_test(a_test_can_freeze_the_clock),
 	};
