@@ -46,3 +46,37 @@ begin
   end if;
   perform audit_add(p->>'login', 'agent.revoked', 'agent:' || p_id, '{}');
 end $$;
+
+-- ---------------------------------------------------------------- barred PINs
+
+-- Tokens whose stored PIN nobody may use: a try failed, or a result is missing, or a restore cannot rule one out.
+create view pin_bars as
+select a.id, t.serial as token_serial, t.label as token_label, w.name as workstation, w.unit_id, u.name as unit, a.permitted_at as since,
+  case when a.order_id is null then 'restored' when a.outcome is null then 'no_result' else a.outcome end as why,
+  o.renewal_id as renewal, (select max(k.id) from tasks k where k.kind = 'pin' and k.token_id = t.id and k.state = 'open') as task
+from pin_attempts a join tokens t on t.id = a.token_id left join workstations w on w.id = t.workstation_id
+left join units u on u.id = w.unit_id left join install_orders o on o.id = a.order_id
+where a.cleared_at is null and (a.outcome is null or a.outcome in ('incorrect', 'unsure'));
+
+-- A person vouches for the stored PIN of a token: one more try may be spent.  Where a task asks about it, the task
+-- is the place: it says what to look at first.
+create function pin_clear(p jsonb, p_id bigint, d jsonb) returns jsonb language plpgsql as $$
+declare b pin_bars; v_reason text;
+begin
+  select * into b from pin_bars where id = p_id and in_scope(unit_id, (p->>'unit')::bigint);
+  if not found then
+    raise exception 'there is no barred PIN % (xuqi agent pins)', p_id using errcode = 'XQ404';
+  elsif b.task is not null then
+    raise exception 'task % asks about this PIN: finish it with remedy=cleared', b.task using errcode = 'XQ409';
+  elsif exists (select from pin_attempts a join install_orders o on o.id = a.order_id where a.id = p_id and o.state = 'permitted') then
+    raise exception 'its agent may be using the PIN just now: wait for its result' using errcode = 'XQ409';
+  end if;
+  v_reason := want_reason(d);
+  if commits(d) then
+    update pin_attempts set cleared_by = (p->>'person')::bigint, cleared_at = clock_timestamp() where id = p_id;
+    perform audit_add(p->>'login', 'pin.cleared', 'token:' || b.token_serial, jsonb_build_object('why', b.why, 'reason', v_reason));
+    perform renewals_wake(array(select o.renewal_id from install_orders o join tokens t on t.id = o.token_id
+      where t.serial = b.token_serial and o.state <> 'closed'));
+  end if;
+  return jsonb_build_object('committed', commits(d), 'id', p_id::text, 'token_serial', b.token_serial, 'why', b.why);
+end $$;

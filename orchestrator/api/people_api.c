@@ -72,6 +72,8 @@ STATEMENT_ROUTE(match_confirm, ROLE_FINANCE, match_confirm);
 STATEMENT_ROUTE(match_release, ROLE_FINANCE, match_release);
 STATEMENT_ROUTE(invoices, MONEY | ROLE_OPERATOR | ROLE_HANDLER, invoice_list);
 STATEMENT_ROUTE(agents, LOOK, agent_list);
+STATEMENT_ROUTE(pins, LOOK, pin_list);
+STATEMENT_ROUTE(pin_clear, ROLE_OPERATOR | ROLE_ADMIN, pin_clear);
 STATEMENT_ROUTE(agent_revoke, ROLE_OPERATOR | ROLE_ADMIN, agent_revoke);
 STATEMENT_ROUTE(holds, LOOK, hold_list);
 STATEMENT_ROUTE(hold_set, ROLE_OPERATOR | ROLE_FINANCE | ROLE_APPROVER | ROLE_ADMIN, hold_set);
@@ -131,6 +133,8 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_POST, "/v1/agents/enrol-codes", SMALL, &enrol_code_route, ask_begin },
 	{ INBOUND_GET,  "/v1/agents", 0, &agents_route, ask_begin },
 	{ INBOUND_POST, "/v1/agents/:id/revoke", SMALL, &agent_revoke_route, ask_begin },
+	{ INBOUND_GET,  "/v1/pins", 0, &pins_route, ask_begin },
+	{ INBOUND_POST, "/v1/pins/:id/clear", SMALL, &pin_clear_route, ask_begin },
 	{ INBOUND_GET,  "/v1/holds", 0, &holds_route, ask_begin },
 	{ INBOUND_POST, "/v1/holds", SMALL, &hold_set_route, ask_begin },
 	{ INBOUND_POST, "/v1/holds/:id/release", SMALL, &hold_release_route, ask_begin },

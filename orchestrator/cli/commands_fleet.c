@@ -89,6 +89,12 @@ static const char withdraw_detail[] =
 	"CA first.  Where money may have left, the renewal waits as 'refunding' until it is back, kept\n"
 	"by the CA for another application, or proven never paid; it is never paid a second time.";
 
+static const struct field pin_clear[] = {
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "its id, as agent pins shows it" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason",
+		"why the PIN is known to be right, for the audit" },
+};
+
 static const struct command rows[] = {
 	{ .noun = "cert",
 		.verb = "list",
@@ -234,6 +240,22 @@ static const struct command rows[] = {
 		.roles = "operator, admin",
 		.summary = "refuse an agent from now on",
 		FIELDS(id_fields) },
+	{ .noun = "agent",
+		.verb = "pins",
+		.method = "GET",
+		.path = "/v1/pins",
+		.roles = ANYONE,
+		.summary = "tokens whose stored PIN is barred, and why",
+		.columns = "id token_serial token_label workstation unit why since renewal task",
+		.flags = COMMAND_LIST },
+	{ .noun = "agent",
+		.verb = "clear-pin",
+		.method = "POST",
+		.path = "/v1/pins/:id/clear",
+		.roles = "operator, admin",
+		.summary = "vouch for a stored PIN: one more try may be spent",
+		.flags = COMMAND_COMMIT,
+		FIELDS(pin_clear) },
 };
 
 const struct command_table fleet_commands = { rows, COUNT_OF(rows) };

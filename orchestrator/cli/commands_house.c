@@ -33,7 +33,7 @@ static const struct field ca_show[] = {
 static const struct field ca_limit[] = {
 	{ "CA", "CA", FIELD_PATH, 0, NULL, "its word, as ca list shows it" },
 	{ "--daily-cap", "N", FIELD_BODY_NUMBER, 0, "daily_cap", "applications that may begin on one day (每日上限); 0: any number" },
-	{ "--per-minute", "N", FIELD_BODY_NUMBER, 0, "requests_per_minute", "requests that one xuqid sends in a minute; 0: any number" },
+	{ "--per-minute", "N", FIELD_BODY_NUMBER, 0, "requests_per_minute", "requests in a minute, of all xuqid together; 0: any number" },
 	{ "--office-hours", "only|always", FIELD_BODY, 0, "office_hours", "whether effects wait until the office is open" },
 };
 

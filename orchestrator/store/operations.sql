@@ -14,6 +14,18 @@ rows as (
   order by g.id limit (select page_limit(q) + 1 from a))
 select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from rows), '[]'), page_limit(q))::text from a
 
+-- name: pin_list
+with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
+rows as (
+  select i.id, i.token_serial, i.token_label, i.workstation, i.unit, i.since, i.why, i.renewal::text, i.task::text from pin_bars i, a
+  where in_scope(i.unit_id, (p->>'unit')::bigint) and (q->>'cursor' is null or i.id > (q->>'cursor')::bigint)
+  order by i.id limit (select page_limit(q) + 1 from a))
+select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from rows), '[]'), page_limit(q))::text from a
+
+-- name: pin_clear
+with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
+select 200, pin_clear(p, id::bigint, b)::text from a
+
 -- name: agent_revoke
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
 select 200, jsonb_build_object('agent', id::bigint, 'revoked', true)::text

@@ -48,7 +48,7 @@ found as (
   union all
   select 6, 'pin', case when count(*) filter (where a.cleared_at is null) = 0 then 'done' else 'open' end,
     format('%s tokens: a use of their stored PIN cannot be ruled out, %s are cleared or proven by their agents', count(*), count(*) filter (where a.cleared_at is not null)),
-    'each is cleared where its next installation asks for it (xuqi task list --kind pin)', null
+    'xuqi agent pins, then xuqi agent clear-pin ID --reason … --commit for each whose PIN is known to be right; or where its next installation asks for it', null
     from last join pin_attempts a on a.permit_ref like 'restore-' || last.id || '-%' having count(*) > 0)
 select 200, jsonb_build_object('items', coalesce((select jsonb_agg(to_jsonb(found) - 'rank' order by rank, renewal) from found), '[]'),
   'made_at', (select made_at from last), 'restored_at', (select restored_at from last), 'next_cursor', null)::text from a

@@ -37,6 +37,8 @@ table() {
 		POST /v1/agents/enrol-codes operator admin
 		GET /v1/agents operator finance approver handler auditor admin
 		POST /v1/agents/999999/revoke operator admin
+		GET /v1/pins operator finance approver handler auditor admin
+		POST /v1/pins/999999/clear operator admin
 		GET /v1/holds operator finance approver handler auditor admin
 		POST /v1/holds operator finance approver admin
 		POST /v1/holds/999999/release operator approver admin

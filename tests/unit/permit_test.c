@@ -155,6 +155,34 @@ static void installed_is_believed_only_with_the_new_certificates_read_back(void 
 	assert_sql("installed", "select outcome from install_orders");
 }
 
+static void a_person_vouches_for_a_pin_without_a_task(void **state)
+{
+	A_RENEWAL();
+	an_offered_order(renewal);
+	(void)sql("select pin_permit(1, 1, '%s', 't1')", ref_a);
+	assert_sql("no_result t1", "select why || ' ' || token_serial from pin_bars");
+	refused("may be using the PIN just now",
+		"select pin_clear(" P_SOUTH ", 1, '{\"reason\":\"it is right\",\"commit\":true}')");
+	report("pin_unsure", ref_a, true);
+	assert_sql("unsure", "select why from pin_bars");
+	refused("reason: say why", "select pin_clear(" P_SOUTH ", 1, '{\"commit\":true}')");
+	refused("no barred PIN",
+		"select pin_clear('{\"person\":3,\"login\":\"x\",\"unit\":3}', 1, '{\"reason\":\"it is right\"}')");
+	(void)sql("select pin_clear(" P_SOUTH ", 1, '{\"reason\":\"it is right\"}')");
+	assert_sql("1", "select count(*) from pin_bars"); /* a dry run */
+	(void)sql(
+		"insert into tasks (kind, role, title, instruction, if_ignored, token_id) values ('pin', 'operator', 't', 'i', 'f', 1)");
+	refused("finish it with remedy=cleared",
+		"select pin_clear(" P_SOUTH ", 1, '{\"reason\":\"it is right\",\"commit\":true}')");
+	(void)sql("update tasks set state = 'cancelled' where kind = 'pin'");
+	(void)sql(
+		"select pin_clear(" P_SOUTH ", 1, '{\"reason\":\"it is right\",\"commit\":true}')");
+	assert_sql("0", "select count(*) from pin_bars");
+	assert_sql("operator_south", "select actor from audit where action = 'pin.cleared'");
+	(void)sql("update install_orders set state = 'offered'");
+	(void)sql("select pin_permit(1, 1, '%s', 't1')", ref_b); /* one more try */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +196,7 @@ int main(void)
 		database_test(two_open_uses_of_one_token_are_refused_by_the_table),
 		database_test(a_result_that_comes_twice_counts_once),
 		database_test(installed_is_believed_only_with_the_new_certificates_read_back),
+		database_test(a_person_vouches_for_a_pin_without_a_task),
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
 }
