@@ -353,11 +353,6 @@ begin
   end loop;
 end $$;
 
--- ---------------------------------------------------------------- the spend gate opens
-
--- Start what is approved and due: the renewals of running campaigns whose spend approval stands.
-create function campaigns_start(p_limit int) returns int language sql as $$
-  with due as materialized (
 -- Running campaigns whose policy bounds how many of their renewals are worked on at once, and how many are: those under
 -- a lease, all of which were due when they were claimed.
 create function campaigns_bounded() returns table (id bigint, most int, taken bigint) language sql stable rows 10 as $$
@@ -367,6 +362,11 @@ create function campaigns_bounded() returns table (id bigint, most int, taken bi
   where c.status = 'running' and c.policy ? 'concurrency' group by c.id
 $$;
 
+-- ---------------------------------------------------------------- the spend gate opens
+
+-- Start what is approved and due: the renewals of running campaigns whose spend approval stands.
+create function campaigns_start(p_limit int) returns int language sql as $$
+  with due as materialized (
     select r.id, s.not_after from renewals r join campaigns c on c.id = r.campaign_id join certificate_sets s on s.id = r.set_id
     where r.state = 'awaiting_approval' and c.status = 'running' and c.start_at <= now()
       and r.spend_approval is not null and not is_held(s.unit_id, r.ca)
