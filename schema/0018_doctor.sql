@@ -50,6 +50,7 @@ insert into patience (state, reason, minutes, owner, remedy) values
   (null, 'refused', 0, 'operator', 'xuqi task list --kind renewal'),
   (null, 'pin', 0, 'operator', 'xuqi task list --kind pin: no further try is spent'),
   (null, 'install', 0, 'operator', 'xuqi task list --kind install'),
+  ('awaiting_payment', 'transfer', 5 * 1440, 'finance', 'xuqi payment export, pay, xuqi statement import'),
   ('binding', 'token', 60, 'operator', 'its certificate is not known yet: let the agent of its workstation report it, or xuqi cert upload FILE'),
   (null, 'payee', 0, 'finance', 'xuqi task list --kind payee_changed'),
   (null, 'payer', 0, 'admin', 'xuqi task list --kind payer'),

@@ -380,18 +380,37 @@ static void add_asks(struct text *out, const json_t *asks)
 	}
 }
 
+/* A card's values in its own order, as its pages call them. */
+static void add_card_lines(struct text *out, const json_t *lines)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(lines, i, one)
+	{
+		const char *value = json_peek_text(one, "value");
+
+		text_addf(out, "%s %s:\n", json_peek_text(one, "key"),
+			json_peek_text(one, "label"));
+		grid_clean(out, value != NULL ? value : "");
+		text_add(out, "\n");
+	}
+}
+
 static void add_values(struct text *out, json_t *values)
 {
 	json_t *member;
 	const char *key;
+	const json_t *lines = json_object_get(values, "lines");
 	TEXT line;
 
 	text_init(&line, VALUE_TEXT_MAX);
 	if (json_object_size(values) > 0)
 		text_add(out, "\nVALUES, each line as it is to be typed\n");
+	add_card_lines(out, lines);
 	json_object_foreach(values, key, member)
 	{
-		if (json_is_array(member) && (text_equal(key, "lines") || text_equal(key, "asks")))
+		if (json_is_array(lines) || text_equal(key, "asks"))
 			continue;
 		label(&line, "", key);
 		text_addf(out, "%s:\n", line.data);

@@ -137,6 +137,24 @@ static void what_to_do_stands_before_its_values(void **state)
 		"not after:\n2026-11-22 23:59:59\npaid at:\n2026-11-22 09:00\namount:\n¥200.00\n");
 }
 
+static void a_card_keeps_its_order_and_its_labels(void **state)
+{
+	JSON *task = json_of(
+		"{\"values\":{\"ref\":\"xq1\",\"amount\":\"200.00\",\"payer_account\":\"44\",\"lines\":["
+		"{\"key\":\"payer_account\",\"label\":\"付款账号\",\"value\":\"44\"},"
+		"{\"key\":\"amount\",\"label\":\"付款金额\",\"value\":\"200.00\"}],"
+		"\"asks\":[{\"key\":\"result\",\"label\":\"结果\",\"choices\":[\"a\",\"b\"]}]}}");
+	TEXT out;
+
+	(void)state;
+	text_init(&out, SHOW_BYTES_MAX);
+	show_object(&out, task, NULL);
+	assert_string_equal(out.data,
+		"\nVALUES, each line as it is to be typed\n"
+		"payer_account 付款账号:\n44\namount 付款金额:\n200.00\n"
+		"\nASKS BACK, with --set KEY=VALUE (file: --attach FILE)\nresult: 结果 = a, b\n");
+}
+
 static void a_thing_shows_its_lists_behind_its_members(void **state)
 {
 	JSON *object = json_of(
@@ -228,6 +246,7 @@ int main(void)
 		cmocka_unit_test(instants_are_local_and_only_those),
 		cmocka_unit_test(members_in_a_cell_show_their_money_once),
 		cmocka_unit_test(what_to_do_stands_before_its_values),
+		cmocka_unit_test(a_card_keeps_its_order_and_its_labels),
 		cmocka_unit_test(a_thing_shows_its_lists_behind_its_members),
 		cmocka_unit_test(rows_have_the_columns_of_their_command),
 		cmocka_unit_test(the_servers_text_cannot_steer_the_terminal),
