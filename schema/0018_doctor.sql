@@ -84,10 +84,13 @@ from install_orders o join agents g on g.id = o.offered_to join workstations w o
 where o.state in ('offered', 'permitted')
   and (g.revoked_at is not null or coalesce(g.last_seen_at, g.enrolled_at) < now() - interval '1 day');
 
--- The tasks that only a renewal under way can want, by the kinds that domain/task_kind.c names for its steps.
+-- The tasks that only a renewal under way can want, by the kinds that domain/task_kind.c names: all but those about
+-- money that is still out, the invoice, and what a new certificate wants afterwards.
 create function is_step_task(p_kind text) returns boolean language sql immutable as $$
-  select p_kind in ('client_version', 'handler', 'bind', 'agreement', 'attachment', 'intent', 'payer', 'apply', 'correction',
-    'correct_at_ca', 'review', 'insert_token', 'install', 'install_by_person', 'renewal')
+  select p_kind in ('client_version', 'handler', 'bind', 'bind_differs', 'bind_again', 'rebind', 'agreement', 'attachment', 'intent',
+    'payer', 'payee_changed', 'prepaid', 'remittance', 'wechat_pay', 'returned', 'returned_release', 'apply', 'remit', 'correction',
+    'correct_at_ca', 'review', 'review_overdue', 'withdrawal', 'withdraw_at_ca', 'certificate', 'insert_token', 'install',
+    'install_by_person', 'renewal', 'ca_access')
 $$;
 
 -- A payment order that waits for money although its renewal has ended.

@@ -61,6 +61,8 @@ bool order_open(struct stage_run *run, int64_t amount_fen)
 				"Add its corporate account (单位账户) with xuqi org apply."));
 		return false;
 	}
+	if (text_equal(stage_text(run, "tasks.payer.state"), "open"))
+		stage_close_task(run, "payer");
 	stage_put(run, "order", new_order(run, amount_fen));
 	return true;
 }

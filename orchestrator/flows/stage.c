@@ -312,7 +312,12 @@ static bool read_outcome(struct stage_run *run, const struct flow *flow)
 	outcome_done(&run->outcome);
 	run->connector->ops->read(run->connector, flow, &run->call, &run->outcome);
 	stage_heard(run);
-	return run->outcome.kind == OUTCOME_DONE || run->outcome.kind == OUTCOME_REFUSED;
+
+	bool answered = run->outcome.kind == OUTCOME_DONE || run->outcome.kind == OUTCOME_REFUSED;
+
+	if (answered && text_equal(stage_text(run, "tasks.ca_access.state"), "open"))
+		stage_close_task(run, "ca_access"); /* it talks to us again */
+	return answered;
 }
 
 /* The CA's answer is kept as evidence, but for what is personal and the QR text: who has it may bind. */

@@ -263,6 +263,48 @@ static void a_renewal_that_goes_round_in_a_circle_is_stopped(void **state)
 	assert_string_equal(state_now(), "awaiting_payment");
 }
 
+/* ---- tasks that outlive their reason ---- */
+
+static void a_ca_that_lets_us_in_again_closes_the_admins_task(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	step_with(renewal, SAYS(STATUS, NEED_HUMAN, "SIGNATURE_BAD", NULL));
+	assert_task("ca_access", "admin", "SIGNATURE_BAD");
+	step_with(renewal, CALL(STATUS, "{\"state\":\"in_review\"}"));
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+}
+
+static void a_payer_that_is_known_at_last_closes_its_task(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	(void)sql("update certificate_sets set legal_entity_id = null");
+	step_with(renewal, CALL(PAY, PAYMENT));
+	assert_task("payer", "admin", "corporate account");
+	(void)sql("update certificate_sets set legal_entity_id = 1");
+	step_with(renewal, CALL(PAY_STATUS, PAYMENT));
+	assert_string_equal(state_now(), "awaiting_payment");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+}
+
+static void a_renewal_that_has_ended_leaves_no_step_to_anybody(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	static const char *const kinds[] = { "bind_differs", "rebind", "remittance", "wechat_pay",
+		"returned", "review_overdue", "certificate", "ca_access", "debt" };
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		(void)sql(
+			"insert into tasks (kind, renewal_id, role, title, instruction, if_ignored) values ('%s', %s, 'operator', '', '', '')",
+			kinds[i], renewal);
+	walk(renewal,
+		(const char *const[]){
+			"review_rejected", "refunding", "refund_arrived", "refunded", NULL });
+	(void)sql("select what from engine_reap()");
+	assert_sql("debt", "select string_agg(kind, ' ') from tasks where state = 'open'");
+}
+
 /* ---- what agents claim ---- */
 
 static void an_agent_cannot_take_over_the_certificates_of_another_token(void **state)
@@ -337,6 +379,9 @@ int main(void)
 		stage_test(what_one_can_pay_by_is_kept_in_its_task_alone),
 		stage_test(an_attachment_that_the_ca_misses_is_asked_for_again),
 		stage_test(a_renewal_that_goes_round_in_a_circle_is_stopped),
+		stage_test(a_ca_that_lets_us_in_again_closes_the_admins_task),
+		stage_test(a_payer_that_is_known_at_last_closes_its_task),
+		stage_test(a_renewal_that_has_ended_leaves_no_step_to_anybody),
 		stage_test(an_agent_cannot_take_over_the_certificates_of_another_token),
 		stage_test(a_text_that_looks_sealed_stops_nothing),
 		stage_test(a_wake_up_during_a_step_outlives_a_move_with_a_pause),
