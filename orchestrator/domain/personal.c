@@ -93,16 +93,27 @@ static bool is_resident(const char *word, size_t len)
 		word[10] <= '1' && word[12] <= '3';
 }
 
+/* A dot within what may be the name of a host; a long text is not searched through for every @. */
+static bool is_domain(const char *text)
+{
+	enum { DOMAIN_MAX = 253 };
+
+	for (size_t i = 0; i < DOMAIN_MAX && text[i] != '\0' && strchr(" ,;@\t\n", text[i]) == NULL;
+		i++)
+		if (text[i] == '.')
+			return true;
+	return false;
+}
+
 /* AT is an @: what stands before it but for its first character. */
 static void mask_address(const char *text, char *at)
 {
 	char *start = at;
-	size_t domain = strcspn(at + 1, " ,;\t\n");
 
 	while (start > text &&
 		(strchr(word_chars, start[-1]) != NULL || strchr("._%+-", start[-1]) != NULL))
 		start--;
-	if (memchr(at + 1, '.', domain) != NULL)
+	if (is_domain(at + 1))
 		put_stars(start + 1, at);
 }
 
