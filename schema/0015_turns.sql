@@ -401,7 +401,8 @@ begin
   elsif jsonb_typeof(r.facts->'withdraw') = 'object' then -- null once it was kept
     raise exception 'renewal % is being withdrawn already', r.id using errcode = 'XQ409';
   end if;
-  v_lost := case when v_paid then format('%s fen may have left for it: the renewal waits as refunding until they are back, credited, or proven never paid', v_amount)
+  v_lost := case when v_paid then format('%s yuan may have left for it: the renewal waits as refunding until they are back, credited, or proven never paid',
+      to_char(v_amount / 100.0, 'FM9999999990.00'))
     when r.facts ? 'application_id' then 'its application at the CA; nothing was paid'
     else 'nothing: it was not applied for and not paid' end;
   if commits(d) then

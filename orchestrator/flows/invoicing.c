@@ -28,9 +28,10 @@ static char *difference(const struct stage_run *run)
 	int64_t total = json_peek_number(data, "total_fen", -1),
 		paid = stage_number(run, "order.amount_fen", 0);
 
+	OWNED char *total_text = stage_yuan(total), *paid_text = stage_yuan(paid);
+
 	if (total != paid)
-		return text_dupf("the invoice is over %lld fen, paid were %lld", (long long)total,
-			(long long)paid);
+		return text_dupf("the invoice is over %s, paid were %s", total_text, paid_text);
 	if (!text_equal(json_peek_text(buyer, "tax_id"), stage_text(run, "entity.tax_id")))
 		return text_dupf("the invoice's buyer has tax id %s, ours is %s",
 			json_peek_text(buyer, "tax_id"), stage_text(run, "entity.tax_id"));

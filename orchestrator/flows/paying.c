@@ -160,9 +160,11 @@ static void show_code_url(struct stage_run *run)
 
 static enum stage_next amount_differs(struct stage_run *run, int64_t amount)
 {
+	OWNED char *asked = stage_yuan(amount),
+		   *quoted = stage_yuan(stage_number(run, "quoted_fen", 0));
+
 	outcome_set(&run->outcome, OUTCOME_REFUSED, "AMOUNT_DIFFERS",
-		"the payment asks for %lld fen, quoted were %lld", (long long)amount,
-		(long long)stage_number(run, "quoted_fen", 0));
+		"the payment asks for %s, quoted were %s", asked, quoted);
 	return stage_refused(run);
 }
 

@@ -126,7 +126,7 @@ static char *value_text(const struct stage_run *run, const char *path)
 	const char *text = stage_text(run, path);
 
 	if (text == NULL && stage_number(run, path, -1) >= 0)
-		return text_dupf("%lld fen", (long long)stage_number(run, path, -1));
+		return stage_yuan(stage_number(run, path, -1));
 	return text_dup(text != NULL ? text : "-");
 }
 

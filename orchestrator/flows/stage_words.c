@@ -31,6 +31,14 @@ int64_t stage_number(const struct stage_run *run, const char *path, int64_t othe
 	return json_is_integer(value) ? json_integer_value(value) : otherwise;
 }
 
+char *stage_yuan(int64_t fen)
+{
+	uint64_t size = fen < 0 ? 0 - (uint64_t)fen : (uint64_t)fen;
+
+	return text_dupf("%s%llu.%02u yuan", fen < 0 ? "-" : "", (unsigned long long)(size / 100),
+		(unsigned)(size % 100));
+}
+
 bool stage_flag(const struct stage_run *run, const char *path)
 {
 	return json_is_true(stage_at(run, path));
