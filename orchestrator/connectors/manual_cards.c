@@ -10,6 +10,11 @@
 	{ "media_no", "介质编号", "set.media_no", FORM_MISSING }, \
 	{ "not_after", "证书有效期至", "set.not_after", FORM_TIME }, \
 	{ "serial", "证书序列号", "certificates.0.serial", FORM_TEXT }
+#define APPLICATION { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE
+#define PLACES \
+	{ "token_label", "U-KEY", "token.label", FORM_TEXT }, \
+	{ "workstation", "电脑", "token.workstation_name", FORM_TEXT }, \
+	{ "place", "地点", "token.place", FORM_TEXT }
 #define REMITTANCE \
 	{ "payer_account", "付款账号", "order.line.payer_account", FORM_TEXT }, \
 	{ "payer_name", "付款账号名称", "order.line.payer_name", FORM_TEXT }, \
@@ -43,9 +48,7 @@ const struct manual_card bind_card = {
 	.if_ignored = "The certificate stays unbound: no application is made and it may expire.",
 	.values = { CERTIFICATE,
 		{ "minimum_client_version", "主程序版本号不低于", "campaign.policy.minimum_client_version", FORM_TEXT },
-		{ "workstation", "电脑", "token.workstation_name", FORM_TEXT },
-		{ "token_label", "U-KEY", "token.label", FORM_TEXT },
-		{ "place", "地点", "token.place", FORM_TEXT } },
+		PLACES },
 	.asks = {
 		{ "result", "结果", "confirmed|counter|absent|ambiguous|expired|cancelled|not_done", NULL, NULL },
 		{ "wechat", "绑定的微信（昵称或微信号）", NULL, "confirmed|counter", NULL },
@@ -102,7 +105,7 @@ const struct manual_card remit_card = {
 		"3. 核验通过: verified；提示未到账: not_arrived；核验失败: remittance_refused，并选择原因。不得重新申请，不得再次汇款。",
 	.english = "Open the same application's payment page and enter the four fields again, exactly. Never apply or pay a second time.",
 	.if_ignored = "The fee is transferred, but the CA does not know whose it is.",
-	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE, REMITTANCE },
+	.values = { APPLICATION, REMITTANCE },
 	.asks = {
 		{ "result", "结果", "verified|not_arrived|remittance_refused|not_done", NULL, NULL },
 		{ "remittance_reason", "核验失败的原因", MISMATCHES, "remittance_refused", NULL } },
@@ -117,7 +120,7 @@ const struct manual_card review_card = {
 		"2. 审核通过: approved。要求更正: correction，并照抄原因和截止日期。不通过: rejected，并照抄原因。尚无结果: not_yet。",
 	.english = "When the SMS came, open the application and give back what the page says: approved, correction (reasons, date), rejected (reasons), or not_yet.",
 	.if_ignored = "Nobody knows whether the CA has approved; the certificate may expire although it is paid for.",
-	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE,
+	.values = { APPLICATION,
 		{ "handler_mobile", "接收短信的手机号", "handler.mobile", FORM_TEXT } },
 	.asks = {
 		{ "result", "审核结果", "approved|correction|rejected|not_yet", NULL, NULL },
@@ -135,11 +138,9 @@ const struct manual_card install_card = {
 		"One U-KEY, not pulled out during the installation. In the client: 证书续期 → the certificate → 安装证书 → PIN. The task closes itself when the agent "
 		"reports the new certificate, or when it is uploaded (xuqi cert upload FILE…).",
 	.if_ignored = "The new certificate is approved and paid for, but not on its U-KEY.",
-	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE,
-		{ "token_label", "U-KEY", "token.label", FORM_TEXT },
+	.values = { APPLICATION,
 		{ "token_serial", "U-KEY 序列号", "token.serial", FORM_TEXT },
-		{ "workstation", "电脑", "token.workstation_name", FORM_TEXT },
-		{ "place", "地点", "token.place", FORM_TEXT } },
+		PLACES },
 	.asks = { { NULL, NULL, NULL, NULL, NULL } },
 };
 
@@ -153,7 +154,7 @@ const struct manual_card invoice_card = {
 		"附上原文件，并照发票填写号码、价税合计、购买方名称和税号。",
 	.english = "Take the invoice from the mailbox (route 1) or by phone and code (route 2); attach the file as it is; copy number, total and buyer from it.",
 	.if_ignored = "The renewal is installed and paid for, but not done: its invoice is missing.",
-	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE,
+	.values = { APPLICATION,
 		{ "amount", "已付金额（元）", "order.amount_fen", FORM_YUAN },
 		{ "invoice_email", "接收发票的电子邮箱", "campaign.policy.invoice_email", FORM_TEXT },
 		{ "handler_mobile", "经办人手机号", "handler.mobile", FORM_TEXT },
@@ -176,7 +177,7 @@ const struct manual_card withdraw_card = {
 		"2. 页面没有撤回的，致电电子认证机构客服撤回，并填写对方答复: withdrawn 或 refused。",
 	.english = "Withdraw the application on its page, or by telephone, and give back what became of it.",
 	.if_ignored = "The application stays open at the CA.",
-	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE },
+	.values = { APPLICATION },
 	.asks = {
 		{ "result", "结果", "withdrawn|refused|not_done", NULL, NULL },
 		{ "reason", "对方答复", NULL, "refused", NULL } },
@@ -189,7 +190,7 @@ const struct manual_card refund_card = {
 		"2. 已退回付款账户: refunded，并填写到账金额和日期（以银行记录为准）；仍在处理: processing；不予退款: refused，并填写原因。",
 	.english = "Ask the CA about the refund. It has arrived only when the bank's record says so.",
 	.if_ignored = "The CA keeps a fee for which there is no certificate.",
-	.values = { { "application", "申请编号", "facts.application_id", FORM_MISSING }, CERTIFICATE, REMITTANCE },
+	.values = { APPLICATION, REMITTANCE },
 	.asks = {
 		{ "result", "结果", "refunded|processing|refused", NULL, NULL },
 		{ "refunded", "退回金额（元）", NULL, "refunded", "yuan" },

@@ -156,13 +156,8 @@ static bool answered_yes(const json_t *answer, const char *key, const char *word
 
 static enum stage_next call_agree(struct stage_run *run)
 {
-	return stage_call(run, CONNECTOR_AGREE, stage_text(run, "facts.application_id"),
-		json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?}", "agreement_id",
-			stage_text(run, "ca.agreement.id"), "version",
-			stage_text(run, "ca.agreement.version"), "sha256",
-			stage_text(run, "tasks.agreement.values.sha256"), "accepted_at",
-			stage_text(run, "tasks.agreement.closed_at"), "accepted_by",
-			stage_text(run, "handler.name")));
+	return send_agreement(run, "agreement", stage_text(run, "ca.agreement.version"),
+		stage_text(run, "tasks.agreement.values.sha256"));
 }
 
 /* Another renewal of the campaign may have changed the plan's agreement after this one was approved. */
@@ -361,17 +356,7 @@ static enum stage_next attaching_decide(struct stage_run *run)
 	}
 	if (done >= json_array_size(run->files))
 		return stage_move(run, ON_INTENT_NEEDED, "%zu attachments are with the CA", done);
-
-	const json_t *file = json_array_get(run->files, done);
-	const char *type =
-		json_peek_text(json_array_get(stage_at(run, "ca.attachments.types"), done), "type");
-
-	if (type == NULL)
-		type = stage_text(run, "ca.attachments.types.0.type");
-	return stage_call(run, CONNECTOR_ATTACH, stage_text(run, "facts.application_id"),
-		json_pack("{s:s?, s:s?, s:s?, s:s?}", "type", type, "filename",
-			json_peek_text(file, "name"), "data_b64", json_peek_text(file, "data_b64"),
-			"sha256", json_peek_text(file, "sha256")));
+	return send_attachment(run, done);
 }
 
 static enum stage_next attaching_settle(struct stage_run *run)
@@ -418,15 +403,13 @@ static enum stage_next ask_for_intent(struct stage_run *run, const char *complai
 
 static enum stage_next call_intent(struct stage_run *run)
 {
-	return stage_call(run, CONNECTOR_INTENT, stage_text(run, "facts.application_id"),
-		json_pack("{s:{s:s?, s:s?, s:s?}, s:s?, s:s?, s:s?, s:b, s:s?}", "handler", "name",
-			stage_text(run, "handler.name"), "mobile",
-			stage_text(run, "handler.mobile"), "email",
-			stage_text(run, "handler.email"), "statement_id",
-			stage_text(run, "tasks.intent.values.statement_id"), "statement_sha256",
-			stage_text(run, "tasks.intent.values.statement_sha256"), "declared_at",
-			stage_text(run, "tasks.intent.closed_at"), "declared_by_human", 1,
-			"evidence_ref", stage_text(run, "tasks.intent.id")));
+	return send_intent(run, "intent",
+		&(struct intent){ .name = stage_text(run, "handler.name"),
+			.mobile = stage_text(run, "handler.mobile"),
+			.email = stage_text(run, "handler.email"),
+			.statement_id = stage_text(run, "tasks.intent.values.statement_id"),
+			.statement_sha256 =
+				stage_text(run, "tasks.intent.values.statement_sha256") });
 }
 
 static enum stage_next intent_decide(struct stage_run *run)

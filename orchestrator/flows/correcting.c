@@ -122,45 +122,24 @@ static const char *given(const struct stage_run *run, const char *key, const cha
 	return text != NULL && text[0] != '\0' ? text : stage_text(run, otherwise);
 }
 
-static enum stage_next send_intent(struct stage_run *run)
+static enum stage_next correct_intent(struct stage_run *run)
 {
-	return stage_call(run, CONNECTOR_INTENT, stage_text(run, "facts.application_id"),
-		json_pack("{s:{s:s?, s:s?, s:s?}, s:s?, s:s?, s:s?, s:b, s:s?}", "handler", "name",
-			given(run, "name", "handler.name"), "mobile",
-			given(run, "mobile", "handler.mobile"), "email",
-			given(run, "email", "handler.email"), "statement_id",
-			stage_text(run, "ca.statement.id"), "statement_sha256",
-			stage_text(run, "ca.statement.sha256"), "declared_at",
-			stage_text(run, "tasks.correction.closed_at"), "declared_by_human", 1,
-			"evidence_ref", stage_text(run, "tasks.correction.id")));
+	return send_intent(run, "correction",
+		&(struct intent){ .name = given(run, "name", "handler.name"),
+			.mobile = given(run, "mobile", "handler.mobile"),
+			.email = given(run, "email", "handler.email"),
+			.statement_id = stage_text(run, "ca.statement.id"),
+			.statement_sha256 = stage_text(run, "ca.statement.sha256") });
 }
 
-static enum stage_next send_agreement(struct stage_run *run)
+static enum stage_next correct_agreement(struct stage_run *run)
 {
-	return stage_call(run, CONNECTOR_AGREE, stage_text(run, "facts.application_id"),
-		json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?}", "agreement_id",
-			stage_text(run, "ca.agreement.id"), "version",
-			stage_text(run, "tasks.correction.values.agreement_version"), "sha256",
-			stage_text(run, "tasks.correction.values.agreement_sha256"), "accepted_at",
-			stage_text(run, "tasks.correction.closed_at"), "accepted_by",
-			stage_text(run, "handler.name")));
+	return send_agreement(run, "correction",
+		stage_text(run, "tasks.correction.values.agreement_version"),
+		stage_text(run, "tasks.correction.values.agreement_sha256"));
 }
 
 /* One file for each step; all of the person's files are sent again. */
-static enum stage_next send_file(struct stage_run *run, size_t done)
-{
-	const json_t *file = json_array_get(run->files, done);
-	const char *type =
-		json_peek_text(json_array_get(stage_at(run, "ca.attachments.types"), done), "type");
-
-	if (type == NULL)
-		type = stage_text(run, "ca.attachments.types.0.type");
-	return stage_call(run, CONNECTOR_ATTACH, stage_text(run, "facts.application_id"),
-		json_pack("{s:s?, s:s?, s:s?, s:s?}", "type", type, "filename",
-			json_peek_text(file, "name"), "data_b64", json_peek_text(file, "data_b64"),
-			"sha256", json_peek_text(file, "sha256")));
-}
-
 static enum stage_next send_files(struct stage_run *run)
 {
 	size_t done = (size_t)stage_number(run, "facts.fixed_files", 0);
@@ -170,7 +149,7 @@ static enum stage_next send_files(struct stage_run *run)
 		return STAGE_FILES;
 	}
 	if (done < json_array_size(run->files))
-		return send_file(run, done);
+		return send_attachment(run, done);
 	stage_fact(run, "fixed_attachments", json_true());
 	return stage_wait(run, NULL, 0);
 }
@@ -179,7 +158,7 @@ static enum stage_next send_part(struct stage_run *run, const struct part *part)
 {
 	if (part->op == CONNECTOR_ATTACH)
 		return send_files(run);
-	return part->op == CONNECTOR_INTENT ? send_intent(run) : send_agreement(run);
+	return part->op == CONNECTOR_INTENT ? correct_intent(run) : correct_agreement(run);
 }
 
 /* Whoever does not accept an agreement has given nothing back. */

@@ -84,30 +84,37 @@ enum verdict remit_verdict(const struct stage_run *run)
 }
 
 /* What each reason means to finance; `ours` is where our own spelling of the field stands. */
+#define ACCOUNT     "付款账号", "order.line.payer_account"
+#define OWN_ACCOUNT ACCOUNT, "payer.account"
+#define AMOUNT      "付款金额", "order.line.amount_fen", "order.amount_fen"
+#define TIME        "付款时间", "order.line.paid_at"
+
 static const struct mismatch {
 	const char *reason, *field, *declared, *ours, *text;
 } mismatches[] = {
-	{ "payer_account", "付款账号", "order.line.payer_account", "payer.account",
+	{ "payer_account", OWN_ACCOUNT,
 		"The account number differs from the one that the CA sees" },
 	{ "payer_name", "付款账号名称", "order.line.payer_name", "payer.name",
 		"The account's name is spelt otherwise at the CA: brackets, spaces and full-width letters count" },
-	{ "amount_short", "付款金额", "order.line.amount_fen", "order.amount_fen",
-		"The CA sees less than the fee" },
-	{ "amount_over", "付款金额", "order.line.amount_fen", "order.amount_fen",
-		"The CA sees more than the fee" },
-	{ "time", "付款时间", "order.line.paid_at", "order.line.precision",
+	{ "amount_short", AMOUNT, "The CA sees less than the fee" },
+	{ "amount_over", AMOUNT, "The CA sees more than the fee" },
+	{ "time", TIME, "order.line.precision",
 		"The time differs from the CA's record: the bank may show the booking, not the transfer" },
 	{ "wrong_payee", "收款方", "party.name", "payee.name",
 		"The money went to another payee than the CA: ask the bank to call it back" },
-	{ "payer_not_corporate", "付款账号", "order.line.payer_account", "payer.account",
+	{ "payer_not_corporate", OWN_ACCOUNT,
 		"The CA takes it for a personal account: only a corporate one (单位账户) may pay" },
-	{ "REMITTANCE_USED", "付款账号", "order.line.payer_account", "order.line.bank_serial",
+	{ "REMITTANCE_USED", ACCOUNT, "order.line.bank_serial",
 		"The CA has counted this transfer for another application already" },
-	{ "PAYMENT_EXPIRED", "付款时间", "order.line.paid_at", "facts.quote_expires_at",
+	{ "PAYMENT_EXPIRED", TIME, "facts.quote_expires_at",
 		"The transfer left after the CA's quote had run out" },
-	{ NULL, "付款账号", "order.line.payer_account", "payer.account",
-		"The CA does not accept the declared remittance" },
+	{ NULL, OWN_ACCOUNT, "The CA does not accept the declared remittance" },
 };
+
+#undef ACCOUNT
+#undef OWN_ACCOUNT
+#undef AMOUNT
+#undef TIME
 
 static const struct mismatch *mismatch_of(const struct stage_run *run)
 {

@@ -164,6 +164,7 @@ static enum stage_next paid_settle(struct stage_run *run)
 {
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return stage_refused(run);
+	watch_for_second_payment(run);
 	switch (standing_of(run)) {
 	case STANDS_UNPAID:
 		return is_unpaid(run);

@@ -18,6 +18,20 @@ void opening_forget(struct stage_run *run);
  * gates. */
 bool plan_is_outdated(struct stage_run *run, enum stage_next *next);
 
+/* ---- sending.c ---- */
+
+/* What the handler stated, and under which text. */
+struct intent {
+	const char *name, *mobile, *email, *statement_id, *statement_sha256;
+};
+
+/* Pass on what was given with the newest task of kind TASK: the acceptance of an agreement, a statement of intent. */
+enum stage_next send_agreement(
+	struct stage_run *run, const char *task, const char *version, const char *sha256);
+enum stage_next send_intent(struct stage_run *run, const char *task, const struct intent *intent);
+/* The N-th of run->files, as an attachment of the CA's N-th type. */
+enum stage_next send_attachment(struct stage_run *run, size_t n);
+
 /* ---- ordering.c ---- */
 
 /* `wechat_pay` where the policy wants it and the CA offers it, else `bank_transfer`. */
