@@ -26,7 +26,13 @@ static enum flow_next plan_read_policy(struct flow *flow, void *self)
 		!json_text(&yaml, plan->ask.body, "policy_yaml", &fault))
 		return flow_fail_with(flow, &fault);
 	plan->policy = policy_read(name, yaml, strlen(yaml), &fault);
-	return plan->policy != NULL ? FLOW_NEXT : flow_fail_with(flow, &fault);
+	if (plan->policy == NULL)
+		return flow_fail_with(flow, &fault);
+	if (connector_for(&plan->ask.app->connectors, plan->policy->ca) == NULL)
+		return flow_fail(flow, FAULT_INPUT,
+			"%.64s: ca: there is no CA %.64s here; xuqi ca list shows those there are", name,
+			plan->policy->ca);
+	return FLOW_NEXT;
 }
 
 static enum flow_next policy_answer(struct flow *flow, void *self)

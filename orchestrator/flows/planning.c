@@ -173,7 +173,8 @@ bool planning_make(struct planning *out, const struct app *app, const struct pol
 
 	if (term_count == 0)
 		return fault_set(fault, FAULT_LATER,
-			"the CA has not told its terms and prices yet: see xuqi doctor");
+			"the terms and prices of %.64s are not known yet: see xuqi doctor; where it quotes none: xuqi price propose",
+			policy->ca);
 	for (size_t i = 0; i < count; i++)
 		list[i] = candidate_at(candidates, (int)i);
 	if (!plan_make(&plan,

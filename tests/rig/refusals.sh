@@ -56,6 +56,9 @@ a_damaged_statement() {
 }
 
 an_unknown_setting() {
+	sed 's/^name:.*/&\nca: nope/' "$SOURCE/deploy/demo/policy.yaml" >"$RIG/nope.yaml"
+	refused a_policy_for_a_ca_that_is_not_there 'nope.yaml: ca: there is no CA nope' \
+		as operator xuqi policy check "$RIG/nope.yaml"
 	sed 's/^people:/peopel:/' "$STATE/settings/xuqid.yaml" >"$RIG/xuqid.yaml"
 	refused an_unknown_settings_key "xuqid.yaml:[0-9]+:[0-9]+: .*peopel.*people" \
 		xuqid --settings "$RIG/xuqid.yaml" --check
