@@ -309,8 +309,10 @@ static const char *why_not_done(const struct run *run)
 
 static void say_next(const struct run *run)
 {
-	if (has_flag(run, COMMAND_LIST) && !invocation_wants_json(run->invocation) &&
-		json_array_size(json_object_get(run->answer.body, "items")) == 0)
+	const json_t *items = json_object_get(run->answer.body, "items");
+
+	if (json_is_array(items) && json_array_size(items) == 0 &&
+		!invocation_wants_json(run->invocation))
 		(void)fputs("xuqi: there is none\n", stderr);
 	if (!was_done(run)) {
 		(void)fputs(why_not_done(run), stderr);

@@ -24,6 +24,8 @@ static void an_empty_list_says_so(void **state)
 	bench_run(&bench, "hold list", ANSWERS({ 200, "{\"items\":[],\"next_cursor\":null}" }));
 	assert_has(bench.printed, "ID  SCOPE");
 	assert_string_equal(bench.said, "xuqi: there is none\n");
+	bench_run(&bench, "sitting list", ANSWERS({ 200, "{\"items\":[]}" }));
+	assert_string_equal(bench.said, "xuqi: there is none\n");
 	bench_run(&bench, "hold list -o json",
 		ANSWERS({ 200, "{\"items\":[],\"next_cursor\":null}" }));
 	assert_string_equal(bench.said, "");
