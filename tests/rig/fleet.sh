@@ -32,6 +32,16 @@ rig_stop() {
 
 player() { "$SOURCE/tests/rig/player" "$@"; }
 
+# The demo's settings, and the gateway sends its notices to xuqid.
+eval "fleet_$(declare -f parts_xuqid_settings)"
+parts_xuqid_settings() {
+	fleet_parts_xuqid_settings >"$DIR/settings/demo.yaml"
+	player hook "$(sim_said gateway)" "$(sim_said ca)" "$DIR/secrets/gateway" \
+		"http://127.0.0.1:$(sed -n '/^people:/,/^[^ ]/s/^  port: //p' "$DIR/settings/demo.yaml")/v1/hooks/gateway" \
+		>"$DIR/secrets/hook"
+	sed "s|^  key_id: .*|&\n  webhook_secret_file: \"$DIR/secrets/hook\"|" "$DIR/settings/demo.yaml"
+}
+
 fleet_open() {
 	umask 077
 	parts_folders

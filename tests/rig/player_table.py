@@ -56,16 +56,15 @@ class Branch:
         self.short = options.pop("short", "used") == "left"
         self.install = options.pop("install", "yes") == "yes"
         self.reopens = options.pop("reopens", "no") == "yes"
-        self.counter = options.pop("scan", "yes") == "no"
+        self.scan = options.pop("scan", "yes") == "yes"
         if options:
             raise ValueError(f"{self.name}: {options}")
-        self.rules, self.steps, self.acts, self.told, self.seen_wanted = [], [], [], [], []
+        self.rules, self.steps, self.acts, self.told, self.seen_wanted, self.lasted = [], [], [], [], [], []
         self.ends = ("done", None)
-        self.ledger, self.refused = dict(USUAL), {}
+        self.ledger, self.refused, self.refused_at_least = dict(USUAL), {}, set()
         self.renewal = self.state = self.reason = None
         self.seen, self.unexpected, self.open_kinds = set(), set(), set()
-        self.code_texts = []
-        self.steps_of_task = {}
+        self.code_urls = []
 
     def add(self, word, line):
         if word == "knob":
@@ -80,6 +79,9 @@ class Branch:
             self.acts.append(Act(line))
         elif word == "seen":
             self.seen_wanted += line.split()
+        elif word == "lasted":
+            state, seconds = line.split()
+            self.lasted.append((state, int(seconds)))
         elif word == "told":
             self.told += line.split()
         elif word == "ends":
@@ -89,7 +91,8 @@ class Branch:
             self.ledger.update({key: int(value) for key, value in pairs(line.split()).items()})
             self.ledger = {key: value for key, value in self.ledger.items() if value != 0}
         elif word == "refused":
-            self.refused = {key: int(value) for key, value in pairs(line.split()).items()}
+            self.refused = {key: int(value.rstrip("+")) for key, value in pairs(line.split()).items()}
+            self.refused_at_least = {key for key, value in pairs(line.split()).items() if value.endswith("+")}
         else:
             raise ValueError(f"{self.name}: {word}")
 
@@ -122,21 +125,32 @@ class Branch:
     def is_over(self):
         return self.is_at_end() and not self.missing()
 
+    def steps_are_done(self):
+        return all(step.done for step in self.steps)
+
+    def may_be_installed(self):
+        return self.install and all(act.done or not act.at.startswith("install_queued") for act in self.acts)
+
+    def expects(self, kind):
+        return any(step.kind == kind for step in self.steps)
+
     def step_for(self, task):
-        """The expectation that TASK meets; a task that comes again meets the next one of its kind."""
-        known = self.steps_of_task.get((task["id"], task["opened_at"]))
-        if known is not None:
-            return known
+        """The next expectation of this kind of task, if TASK says what it wants; a task may say one thing after another."""
         for step in self.steps:
-            if step.kind == task["kind"] and step not in self.steps_of_task.values():
-                self.steps_of_task[(task["id"], task["opened_at"])] = step
+            if step.done or step.kind != task["kind"]:
+                continue
+            text = json.dumps(task, ensure_ascii=False)
+            absent = [word for word in step.words if word not in text]
+            if not absent:
                 return step
+            step.complaint = f"no {absent} in: {task['instruction']}"
+            return None
         return None
 
 
 class Table:
     def __init__(self, path):
-        self.branches, self.campaigns, self.elsewhere, self.last = [], {}, [], set()
+        self.branches, self.campaigns, self.last, self.plain = [], {}, set(), {}
         unit = None
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
@@ -152,10 +166,13 @@ class Table:
         if word == "campaign":
             name, _, lines = rest.partition(" ")
             self.campaigns[name] = [line.strip() for line in lines.split("|") if line.strip()]
+        elif word == "plain":
+            knob, value = rest.split(None, 1)
+            self.plain[knob] = json.loads(value)
         elif word == "last":
             self.last.add(rest)
         elif word == "elsewhere":
-            self.elsewhere.append(rest.split())
+            return unit  # branches.sh looks there
         elif word == "unit":
             return rest
         elif word == "branch":
@@ -165,7 +182,7 @@ class Table:
         return unit
 
     def knobs(self, serials):
-        knobs = {"bank_drop_reference_nth": 0, "not_arrived_times": []}
+        knobs = {"not_arrived_times": [], **self.plain}
         for branch in self.branches:
             for knob, rule in branch.rules:
                 if not isinstance(knobs.get(knob), list):
@@ -176,7 +193,7 @@ class Table:
 
     def words(self):
         """Every knob that a branch turns, and every knob:word."""
-        said = set()
+        said = set(self.plain)
         for branch in self.branches:
             for knob, rule in branch.rules:
                 said.add(knob)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What tests/rig/player touches: the command line program xuqi as its persons use it, and outside of it the simulator's phone,
 # bank, counter and CA.
+import datetime
 import glob
 import json
 import os
@@ -10,6 +11,20 @@ import urllib.error
 import urllib.request
 
 FINANCE_SECONDS = 2
+NOT_COUNTED = {"notices", "transfers", "bindings", "invoice_logins"}  # how often, or counted otherwise
+
+
+def seconds_in(timeline, states):
+    """How long the renewal was in one of STATES (A+B), all in all."""
+    spent, since = 0.0, None
+    for entry in timeline:
+        if entry.get("to") is None:
+            continue
+        at = datetime.datetime.fromisoformat(entry["at"])
+        if since is not None:
+            spent += (at - since).total_seconds()
+        since = at if entry["to"] in states.split("+") else None
+    return round(spent, 1)
 
 
 class Away(Exception):
@@ -52,8 +67,8 @@ class World:
     def items(self, person, *words):
         return self.ask(person, *words)["items"]
 
-    def events(self, branch):
-        return {entry["event"] for entry in self.ask("operator", "renewal", "show", str(branch.renewal))["timeline"]}
+    def timeline(self, branch):
+        return self.ask("operator", "renewal", "show", str(branch.renewal))["timeline"]
 
     def approve(self, unit):
         campaign = self.ask("approver", "campaign", "show", str(self.campaigns[unit]))
@@ -163,7 +178,8 @@ class World:
         return getattr(self, "act_" + word)(branch, *rest)
 
     def act_withdraw(self, branch):
-        return self.xuqi("operator", "renewal", "withdraw", str(branch.renewal), "--reason", "not needed", "--commit").returncode == 0
+        said = self.xuqi("operator", "renewal", "withdraw", str(branch.renewal), "--reason", "not needed", "--commit")
+        return said.returncode == 0 or "is being withdrawn already" in said.stderr  # the answer was lost
 
     def act_hint(self, branch):
         return self.xuqi(branch.handler, "renewal", "hint", str(branch.renewal), "--text", "您的证书已审核").returncode == 0
@@ -177,8 +193,12 @@ class World:
         return True
 
     def act_pay_late(self, branch):
-        self.phone(branch.code_texts[0], "pay_late")
-        return True
+        if len(branch.code_urls) < 2:
+            return False
+        answer = self.post("/sim/phone", {"code_url": branch.code_urls[0], "action": "pay_late"})
+        if "code" in answer:
+            print(f"# {branch.name}: {answer}", flush=True)
+        return "code" not in answer
 
     def act_returns(self, branch):
         """退汇: the payee's bank gives the (latest) transfer of the branch back."""
@@ -238,7 +258,7 @@ class Ledger:
         mine = self.world.enrolled[branch.name]["certificate_id"]
         seen = {}
         for name, items in self.ledger["details"].items():
-            if name in ("notices", "transfers", "bindings", "invoice_logins"):
+            if name in NOT_COUNTED or (name == "reused_bindings" and name not in branch.ledger):
                 continue
             count = sum(1 for item in items if self.certificate_of(item) == mine)
             if count:
@@ -250,4 +270,6 @@ class Ledger:
         for item in self.ledger["refused"]:
             if item["certificate"] == mine:
                 refused[item["code"]] = refused.get(item["code"], 0) + item["attempts"]
+        for code in branch.refused_at_least & set(refused):
+            refused[code] = min(refused[code], branch.refused[code])
         return seen, refused
