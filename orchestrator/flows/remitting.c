@@ -80,6 +80,8 @@ enum verdict remit_verdict(const struct stage_run *run)
 		return VERDICT_RETURNED;
 	if (refused && text_equal(code, "STATE_CONFLICT") && verdict_of(state) == VERDICT_VERIFIED)
 		return VERDICT_VERIFIED; /* it was approved before its transfer came back */
+	if (refused && text_equal(code, "STATE_CONFLICT") && text_equal(state, "verifying"))
+		return VERDICT_VERIFYING; /* declared already, and we died before we knew */
 	return refused ? VERDICT_REFUSED : verdict_of(state);
 }
 

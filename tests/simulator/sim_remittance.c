@@ -322,12 +322,12 @@ void on_verify_timer(struct sim *sim, json_t *payment, int64_t at)
 	json_decref(call.reply);
 }
 
-/* A verified or expired payment takes no other declaration; the same one is answered again. */
+/* A payment that is verified, verifying or expired takes no other declaration; the same one is answered again. */
 static bool may_declare(struct sim_call *call, json_t *payment, const struct remittance *remittance)
 {
 	const char *state = json_peek_text(payment, "state");
 
-	if (text_equal(state, "verified") &&
+	if ((text_equal(state, "verified") || text_equal(state, "verifying")) &&
 		json_equal(json_object_get(payment, "remittance"), call->body) == 1) {
 		ledger_replay(call->sim);
 		call_reply(call, 200, payment_view(payment));

@@ -74,6 +74,18 @@ static void a_payment_that_stands_verified_is_not_refused(void **state)
 	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
 }
 
+/* xuqid died between the declaration and its answer: declared again, the CA says that it is at it. */
+static void a_remittance_that_is_being_verified_is_not_refused(void **state)
+{
+	OWNED char *renewal = a_renewal_in("awaiting_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(
+		renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", "{\"state\":\"verifying\"}"));
+	assert_string_equal(state_now(), "verifying_payment");
+	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
+}
+
 static void an_approval_taken_back_after_the_installation_is_a_rejection(void **state)
 {
 	OWNED char *renewal = a_renewal_in("approved");
@@ -404,6 +416,7 @@ int main(void)
 		stage_test(each_reason_has_its_words_for_finance),
 		stage_test(a_payment_that_is_refunded_already_was_verified),
 		stage_test(a_payment_that_stands_verified_is_not_refused),
+		stage_test(a_remittance_that_is_being_verified_is_not_refused),
 		stage_test(an_approval_taken_back_after_the_installation_is_a_rejection),
 		stage_test(both_spellings_stand_side_by_side),
 		stage_test(only_what_the_ca_names_is_sent_again),
