@@ -330,7 +330,7 @@ end $$;
 -- The intents of many, each failing alone.  ITEMS: {id, epoch, op, attempt, key, spends, alone}.  Where a daily cap is
 -- reached there is no intent but a reason to wait until the next day begins.
 create function effects_intend(p_items jsonb)
-returns table (n int, failed text, why text, attempt int, existed boolean, wait_reason text, wait_s float8)
+returns table (n int, failed text, why text, attempt int, existed boolean, wait_reason text, wait_s bigint)
 language plpgsql as $$
 declare i record;
 begin
@@ -344,7 +344,7 @@ begin
         select e.attempt, e.existed into attempt, existed from effect_intend((i.item->>'id')::bigint, (i.item->>'epoch')::bigint,
           i.item->>'op', (i.item->>'attempt')::int, i.item->>'key', (i.item->>'spends')::boolean, coalesce((i.item->>'alone')::boolean, false)) e;
       else
-        wait_s := case when wait_reason = 'going_round' then 3600 else extract(epoch from site_day() + interval '1 day' - clock_timestamp()) end;
+        wait_s := case when wait_reason = 'going_round' then 3600 else ceil(extract(epoch from site_day() + interval '1 day' - clock_timestamp())) end;
       end if;
     exception when others then
       get stacked diagnostics failed = returned_sqlstate, why = message_text;

@@ -255,8 +255,20 @@ static enum stage_next reviewed_again(struct stage_run *run)
 	return stage_move(run, ON_RESUBMITTED, "the CA reviews the corrected application");
 }
 
+/* fix_by has passed, or somebody was faster on the CA's own pages: nothing can be corrected any more. */
+static bool is_over(const struct stage_run *run)
+{
+	const char *state = json_peek_text(run->outcome.data, "state");
+
+	return run->outcome.kind == OUTCOME_REFUSED &&
+		text_equal(run->outcome.code, "STATE_CONFLICT") && state != NULL &&
+		!text_equal(state, "correction_required");
+}
+
 static enum stage_next correction_settle(struct stage_run *run)
 {
+	if (run->call.op != CONNECTOR_STATUS && is_over(run))
+		return reviewed_again(run);
 	if (run->call.op == CONNECTOR_RESUBMIT)
 		return run->outcome.kind == OUTCOME_REFUSED ? part_refused(run)
 							    : reviewed_again(run);

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "sql.h"
 #include "tests/simulator/sim_inside.h"
 #include "tests/simulator/sim_time.h"
 #include "tests/twin/store_inside.h"
@@ -215,6 +216,58 @@ static void give_back(void *context)
 	free(fate);
 }
 
+/* Somebody stops everything, or a unit; two people let it go on. */
+struct stop {
+	struct world *world;
+	int64_t hold;
+	int asked;
+};
+
+static void let_go_on(void *context)
+{
+	static const char *const roles[] = { "operator", "operator", "admin" };
+	struct stop *stop = context;
+	struct world *world = stop->world;
+
+	(void)people_ask(world, sql_hold_release,
+		people_of_role(world, roles[stop->asked++], 0)->id, stop->hold, json_object());
+	if (stop->asked < (int)COUNT_OF(roles))
+		world_after(world, dice_spread(&world->actor_dice, MINUTE, HOUR) * CLOCK_SECOND,
+			"release", let_go_on, stop, free);
+	else
+		free(stop);
+}
+
+static void hold(void *context)
+{
+	struct stop *stop = context;
+	struct world *world = stop->world;
+	uint64_t which = dice_below(&world->actor_dice, 3);
+	json_t *body = which == 0 ? json_pack("{s:s, s:s}", "reason", "stop", "scope", "all")
+		: which == 1
+		? json_pack("{s:s, s:s, s:s}", "reason", "stop", "scope", "ca", "target", "gateway")
+		: json_pack("{s:s, s:s, s:s}", "reason", "stop", "scope", "unit", "target", "1");
+
+	if (!people_ask(world, sql_hold_set, people_of_role(world, "operator", 0)->id, 0, body)) {
+		free(stop);
+		return;
+	}
+	stop->hold = world->store->hold.last_id;
+	world_after(world, dice_spread(&world->actor_dice, MINUTE, 12 * HOUR) * CLOCK_SECOND,
+		"release", let_go_on, stop, free);
+}
+
+static void draw_holds(struct world *world, struct dice *dice, int64_t span)
+{
+	for (uint64_t i = dice_below(dice, 3); i == 2; i = dice_below(dice, 3)) {
+		struct stop *stop = zalloc(1, sizeof *stop);
+
+		*stop = (struct stop){ world, 0, 0 };
+		world_after(
+			world, dice_between(dice, CLOCK_SECOND, span), "hold", hold, stop, free);
+	}
+}
+
 static turn_fn *const fates[] = { give_up, give_up, give_up, give_back, freeze, revoke, take_over };
 
 /* ---- the draw ---- */
@@ -249,6 +302,7 @@ void branches_draw(struct world *world, struct dice dice)
 			draw_for(world, id, knobs, &dice, span);
 	}
 	put_knobs_of(world, knobs);
+	draw_holds(world, &dice, span);
 }
 
 /* ---- the CA's staff ---- */

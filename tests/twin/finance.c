@@ -78,6 +78,15 @@ static void import(struct world *world, const char *bytes, size_t len)
 	save_links(world, principal);
 }
 
+/* A transfer cannot pay an order that was made after it. */
+static bool may_be(const struct world *world, const struct row_link *link)
+{
+	const struct row_line *line = store_get(&world->store->line, link->line);
+	const struct row_order *order = store_get(&world->store->order, link->order);
+
+	return json_as_instant(line->doc, "paid_at") >= order->made_at;
+}
+
 /* Each of two people has looked at the suggestion; what the bank's serial says is right. */
 static bool decide_links(struct world *world)
 {
@@ -87,7 +96,7 @@ static bool decide_links(struct world *world)
 		const struct row_link *link = store_row(world->store->link, link, i);
 		bool released = strcmp(link->verdict, "confirmed") == 0;
 
-		if (!released && strcmp(link->verdict, "suggested") != 0)
+		if ((!released && strcmp(link->verdict, "suggested") != 0) || !may_be(world, link))
 			continue;
 		any = true;
 		(void)people_ask(world, released ? sql_match_release : sql_match_confirm,

@@ -278,7 +278,7 @@ static void add_renewal(struct world *world, const struct row_campaign *campaign
 }
 
 /* Silence is noticed soon: a world lives for days only. */
-static json_t *policy_of(struct dice *dice)
+static json_t *policy_of(struct dice *dice, int64_t cap)
 {
 	json_t *policy = json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I}", "ca", "gateway",
 		"minimum_client_version", "4.7.6", "terms", 1, 2, 3, "review_working_days",
@@ -286,6 +286,8 @@ static json_t *policy_of(struct dice *dice)
 
 	if (dice_below(dice, 4) == 0)
 		json_put_text(policy, "payment", "wechat_pay");
+	if (dice_below(dice, 6) == 0)
+		json_put_number(policy, "daily_cap", cap);
 	return policy;
 }
 
@@ -302,7 +304,7 @@ static void add_campaign(struct world *world, int64_t first, int64_t last, struc
 	campaign->status = "running";
 	campaign->digest = store_text(store, digest);
 	campaign->plan = store_json(store, plan);
-	campaign->policy = store_json(store, policy_of(dice));
+	campaign->policy = store_json(store, policy_of(dice, world->options.renewals / 3 + 1));
 	campaign->created_by = people_of_role(world, "operator", 0)->id;
 	campaign->start_at = world->started_at;
 	for (int64_t id = first; id <= last; id++)

@@ -154,6 +154,22 @@ static void check_agreement(
 			renewal);
 }
 
+/* No effect starts under a hold. */
+static void check_hold(struct world *world, const struct row_effect *effect)
+{
+	const struct row_renewal *renewal = store_get(&world->store->renewal, effect->renewal);
+	const struct row_set *set = store_get(&world->store->set, renewal->set);
+
+	for (size_t i = 0; i < world->store->hold.count; i++) {
+		const struct row_hold *hold = store_row(world->store->hold, hold, i);
+
+		if (!hold->released && (hold->unit == 0 || hold->unit == set->unit) &&
+			effect->intended_at > hold->set_at)
+			world_violated(world, "renewal %" PRId64 ": %s begins under a hold",
+				effect->renewal, effect->op);
+	}
+}
+
 static void check_consent(
 	struct world *world, const struct row_effect *effect, const struct sim_request *request)
 {
@@ -184,6 +200,7 @@ void oracle_on_send(void *context, const struct sim_request *request)
 		return;
 	}
 	check_consent(world, effect, request);
+	check_hold(world, effect);
 }
 
 void oracle_on_executed(

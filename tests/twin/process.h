@@ -38,6 +38,7 @@ struct outside {
 	const struct weather *weather;
 	struct calendar *calendar;
 	struct seal_keys *seals;
+	json_t *refused; /* Idempotency-Keys of requests that the CA refused */
 	/* Told before a request leaves a process, and after it was answered by the CA. */
 	void (*on_send)(void *context, const struct sim_request *request);
 	void (*on_executed)(

@@ -183,16 +183,30 @@ static void answer_call(struct outside *outside, struct call *call, const struct
 	bring(call, now + back + answer->hold_ms * 1000, &reply);
 }
 
+/* A copy of what was refused meanwhile: the CA remembers under its key what it did, not what it refused, and xuqid has
+ * gone on under another key. */
+static bool is_late_repeat(const struct outside *outside, const struct call *call)
+{
+	return call->key != NULL && json_object_get(outside->refused, call->key) != NULL &&
+		(call->flow == NULL || call->process->life != call->life);
+}
+
 static void arrive(void *context)
 {
 	struct call *call = context;
 	struct outside *outside = call->process->outside;
 	struct sim_answer answer;
 
+	if (is_late_repeat(outside, call)) {
+		call_free(call);
+		return;
+	}
 	ask_ca(outside, call, &answer);
+	if (call->key != NULL && answer.status >= 400 && answer.status < 500)
+		json_object_set_new(outside->refused, call->key, json_true());
 	outside_line(outside, "CA: %s %s: %d%s %.*s", call->method, call->target, answer.status,
-		answer.replayed ? " (again)" : "",
-		answer.status >= 400 ? (int)answer.body_len : 0, answer.status >= 400 ? answer.body : "");
+		answer.replayed ? " (again)" : "", answer.status >= 400 ? (int)answer.body_len : 0,
+		answer.status >= 400 ? answer.body : "");
 	answer_call(outside, call, &answer);
 	sim_answer_done(&answer);
 	call_free(call);

@@ -483,6 +483,8 @@ static const struct {
 	{ sql_admin_needed, "admin_needed", ask_admin_needed, true },
 	{ sql_task_done, "task_done", ask_task_done, false },
 	{ sql_campaign_approve, "campaign_approve", ask_approve, false },
+	{ sql_hold_set, "hold_set", ask_hold_set, false },
+	{ sql_hold_release, "hold_release", ask_hold_release, false },
 	{ sql_renewal_withdraw, "renewal_withdraw", ask_withdraw, false },
 	{ sql_payments_to_export, "payments_to_export", ask_to_export, true },
 	{ sql_payments_exported, "payments_exported", ask_exported, false },

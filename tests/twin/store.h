@@ -184,8 +184,9 @@ struct row_invoice {
 };
 
 struct row_hold {
-	int64_t id, unit; /* 0: everything */
+	int64_t id, unit; /* 0: everything, which here is all of the one CA */
 	bool released;
+	int64_t asked_by, set_at; /* asked_by: who released it first; 0: nobody */
 };
 
 /* ---- tables ---- */
@@ -229,6 +230,8 @@ struct store {
 	const json_t *ca_meta;
 	const char *ca_alert;
 	int64_t lease_epoch;
+	int64_t daily_cap; /* of the CA; 0: none */
+	bool office_hours;
 	uint64_t version; /* one more with every statement that may have written */
 	struct store_watch watch;
 	bool gives_tickets; /* renewals_load answers with tickets, which store_redeem takes */

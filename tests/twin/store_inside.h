@@ -51,6 +51,10 @@ int64_t json_as_instant(const json_t *object, const char *key);
 /* ---- rules that several statements share ---- */
 bool store_is_held(const struct store *store, int64_t unit);
 bool store_is_final(const char *state);
+/* Why a new effect must wait, or NULL; and for how many seconds. */
+const char *store_over_cap(
+	const struct store *store, const struct row_renewal *renewal, const char *op);
+int64_t store_cap_s(const char *reason);
 /* The renewal under the caller's fence, or NULL with a fault.  (A variant of the twin leaves the fence out.) */
 struct row_renewal *store_fenced(
 	struct store *store, int64_t id, int64_t epoch, struct fault *fault);
@@ -108,7 +112,7 @@ void store_line_concerns(struct store *store, const struct row_line *line);
 ask_fn ask_claim, ask_load, ask_intend, ask_conclude, ask_reclaim, ask_files, ask_plan, ask_start,
 	ask_finish, ask_next, ask_facts_save, ask_facts_load, ask_facts_alarm, ask_payee_task,
 	ask_admin_needed, ask_cas_register, ask_breaker_load, ask_breaker_store;
-ask_fn ask_task_done, ask_approve, ask_withdraw;
+ask_fn ask_task_done, ask_approve, ask_withdraw, ask_hold_set, ask_hold_release;
 ask_fn ask_to_export, ask_exported, ask_statement_save, ask_match_orders, ask_match_lines,
 	ask_links_save, ask_confirm, ask_release;
 ask_fn ask_offer, ask_permit, ask_result;

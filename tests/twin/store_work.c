@@ -396,20 +396,33 @@ static bool intend_anew(
 	return true;
 }
 
+static bool wait_for_cap(struct ask *ask, int row, const char *reason)
+{
+	ask_put_number(ask, row, 0, ask->place);
+	ask_put(ask, row, 5, reason);
+	ask_put_number(ask, row, 6, store_cap_s(reason));
+	return true;
+}
+
 static bool intend_one(struct store *store, struct ask *ask, const json_t *item, int row)
 {
 	struct row_renewal *renewal = store_fenced(store, json_peek_number(item, "id", 0),
 		json_peek_number(item, "epoch", 0), ask->fault);
+	const char *op = json_peek_text(item, "op"), *cap;
 	struct row_effect *known;
 
-	if (renewal == NULL ||
-		!gates_are_open(store, renewal, json_peek_text(item, "op"),
-			json_is_true(json_object_get(item, "spends")), ask->fault))
+	if (renewal == NULL)
+		return false;
+	known = unsettled(renewal, op);
+	cap = known == NULL ? store_over_cap(store, renewal, op) : NULL;
+	if (cap != NULL)
+		return wait_for_cap(ask, row, cap);
+	if (!gates_are_open(
+		    store, renewal, op, json_is_true(json_object_get(item, "spends")), ask->fault))
 		return false;
 	if (json_is_true(json_object_get(item, "alone")) && !store_code_is_free(store, renewal))
 		return fault_set(ask->fault, FAULT_CONFLICT,
 			"renewal %" PRId64 ": its handler holds another QR code", renewal->id);
-	known = unsettled(renewal, json_peek_text(item, "op"));
 	if (known != NULL)
 		touch(store, effect, known)->asked++;
 	else if (!intend_anew(store, renewal, item, ask->fault))

@@ -172,6 +172,14 @@ static void draw_knobs(struct world *world, struct dice *dice)
 	json_decref(world_control(world, "PUT", "/sim/knobs", text, NULL));
 }
 
+/* Of the CA: so many applications a day, and in office hours only. */
+static void draw_limits(struct world *world, struct dice *dice)
+{
+	if (dice_below(dice, 6) == 0)
+		world->store->daily_cap = world->options.renewals / 3 + 1;
+	world->store->office_hours = dice_below(dice, 8) == 0;
+}
+
 /* The same PKI for every world, the rest from the seed. */
 static struct sim *make_sim(struct world *world, const char *base, struct fault *fault)
 {
@@ -232,6 +240,7 @@ struct world *world_new(const struct world_options *options, const char *base, s
 		.on_line = options->trace ? on_line : NULL,
 		.context = world };
 	world->outside.seals = twin_seals();
+	world->outside.refused = json_object();
 	world->outside.sim = make_sim(world, base, fault);
 	oracle_new(world);
 	tokens_new(world);
@@ -241,6 +250,7 @@ struct world *world_new(const struct world_options *options, const char *base, s
 		return NULL;
 	}
 	draw_knobs(world, &life);
+	draw_limits(world, &life);
 	people_new(world);
 	branches_draw(world, dice_of(options->seed, STREAM_BRANCHES));
 	make_processes(world, &life);
@@ -256,6 +266,7 @@ void world_free(struct world *world)
 	oracle_free(world);
 	store_free(world->store);
 	sim_free(world->outside.sim);
+	json_decref(world->outside.refused);
 	calendar_free(world->outside.calendar);
 	settings_done(&xuqid_settings, &world->settings);
 	free(world);

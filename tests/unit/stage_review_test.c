@@ -145,6 +145,19 @@ static void only_what_the_ca_names_is_sent_again(void **state)
 	assert_task("correction", "handler", "INTENT_INCOMPLETE");
 }
 
+static void a_correction_that_comes_too_late_is_a_rejection(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal, CALL(STATUS, FIX("intent.handler.mobile")));
+	finish_task("correction", P_HANDLER, "\"mobile\":\"13800000001\"");
+	step_with(
+		renewal, SAYS(INTENT, REFUSED, "STATE_CONFLICT", "{\"state\":\"rejected\"}"));
+	assert_string_equal(state_now(), "in_review");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+}
+
 /* The text that the task showed is passed on, though the CA's meta shows another one by now. */
 static void an_agreement_is_corrected_as_it_was_shown(void **state)
 {
@@ -420,6 +433,7 @@ int main(void)
 		stage_test(an_approval_taken_back_after_the_installation_is_a_rejection),
 		stage_test(both_spellings_stand_side_by_side),
 		stage_test(only_what_the_ca_names_is_sent_again),
+		stage_test(a_correction_that_comes_too_late_is_a_rejection),
 		stage_test(an_agreement_is_corrected_as_it_was_shown),
 		stage_test(a_correction_that_lapsed_is_a_rejection),
 		stage_test(silence_is_asked_about_and_polling_goes_on),

@@ -81,7 +81,7 @@ static void fill_store(struct both *both)
 	campaign->name = "c";
 	campaign->status = "running";
 	campaign->digest = "c";
-	campaign->policy = store_json(store, json_object());
+	campaign->policy = store_json(store, json_pack("{s:i}", "daily_cap", 2));
 	campaign->plan = store_json(store, json_object());
 	campaign->created_by = 2;
 	campaign->start_at = birth;
@@ -115,7 +115,7 @@ static void fill_database(void)
 	an_organisation();
 	(void)sql(
 		"insert into campaigns (name, status, policy_name, policy, policy_sha256, plan, digest, created_by, start_at) "
-		"values ('c', 'running', 'p', '{}', 'x', '{}', 'c', 2, now())");
+		"values ('c', 'running', 'p', '{\"daily_cap\":2}', 'x', '{}', 'c', 2, now())");
 	for (int i = 1; i <= RENEWALS; i++) {
 		(void)sql(
 			"insert into certificate_sets (holder, not_after, unit_id, source) values ('', now() + interval '30 days', 2, 'import')");
@@ -259,6 +259,7 @@ static const char *drawn_conclusion(struct both *both)
 		"{\"quoted_fen\":20000,\"note\":{\"event\":\"intent_stated\",\"text\":\"\"},\"wait\":{\"seconds\":5}}",
 		"{\"quoted_fen\":20001,\"wait\":{\"seconds\":5}}",
 		"{\"close_tasks\":[\"intent\"],\"wait\":{\"seconds\":5}}",
+		"{\"facts\":{\"withdraw\":null},\"wait\":{\"seconds\":0}}",
 		"{\"open_tasks\":[{\"kind\":\"intent\",\"role\":\"operator\",\"title\":\"t\",\"instruction\":\"i\",\"if_ignored\":\"f\",\"needs\":[\"statement\"],\"values\":{\"application\":\"a\"}}],\"wait\":{\"reason\":\"intent\",\"seconds\":60}}",
 		"{\"order\":{\"reference\":\"XQ0000000012\",\"payer_account\":\"1\",\"payer_name\":\"p\",\"payee_name\":\"q\",\"payee_account\":\"2\",\"payee_bank\":\"b\",\"amount_fen\":20000},\"wait\":{\"seconds\":5}}",
 		"{\"move\":{\"event\":\"paid\",\"to\":\"done\",\"text\":\"no such edge\"}}",
@@ -297,6 +298,57 @@ static void intend_one_of(struct both *both)
 	run(both, sql_effects_intend, items, NULL);
 }
 
+static void open_one_of(struct both *both)
+{
+	int64_t id = dice_between(&both->dice, 1, RENEWALS);
+	OWNED char *items = text_dupf(
+		"[{\"id\":%lld,\"epoch\":%lld,\"op\":\"open\",\"attempt\":1,\"key\":\"o%lld\",\"spends\":false}]",
+		(long long)id, (long long)drawn_epoch(both, id), (long long)id);
+
+	run(both, sql_effects_intend, items, NULL);
+}
+
+/* What a person asks by id: whether it is taken is compared, its words are not. */
+static void ask_both(
+	struct both *both, const char *statement, const char *person, int64_t id, const char *body)
+{
+	OWNED char *number = text_dupf("%lld", (long long)id);
+	const char *const args[] = { person, number, NULL, body };
+	struct fault fault;
+	PGresult *ours = store_run(both->store, statement, 4, args, &fault);
+	PGresult *theirs = PQexecParams(the_database.pg, statement, 4, NULL, args, NULL, NULL, 0);
+
+	if ((ours != NULL) != (PQresultStatus(theirs) == PGRES_TUPLES_OK))
+		print_error("%s: store %s, PostgreSQL %s\n", store_statement_name(statement),
+			ours != NULL ? "takes it" : fault.text, PQresultErrorMessage(theirs));
+	assert_int_equal(ours != NULL, PQresultStatus(theirs) == PGRES_TUPLES_OK);
+	PQclear(ours);
+	PQclear(theirs);
+}
+
+static const char *const people[] = { "{\"person\":2,\"login\":\"operator\",\"role\":\"operator\"}",
+	"{\"person\":4,\"login\":\"approver\",\"role\":\"approver\"}" };
+
+static void withdraw_one_of(struct both *both)
+{
+	static const char *const bodies[] = { "{\"reason\":\"r\",\"commit\":true}",
+		"{\"reason\":\"r\"}", "{\"commit\":true}" };
+
+	ask_both(both, sql_renewal_withdraw, people[0], dice_between(&both->dice, 1, RENEWALS + 1),
+		bodies[dice_below(&both->dice, COUNT_OF(bodies))]);
+}
+
+static void hold_or_release(struct both *both)
+{
+	int64_t last = both->store->hold.last_id;
+
+	if (dice_below(&both->dice, 4) == 0)
+		ask_both(both, sql_hold_set, people[0], 0, "{\"reason\":\"r\",\"scope\":\"all\"}");
+	else
+		ask_both(both, sql_hold_release, people[dice_below(&both->dice, 2)],
+			dice_between(&both->dice, 1, last + 1), "{}");
+}
+
 static void load_one_of(struct both *both)
 {
 	int64_t id = dice_between(&both->dice, 1, RENEWALS);
@@ -326,7 +378,7 @@ static void approve_some(struct both *both)
 
 static void try_something(struct both *both)
 {
-	switch (dice_below(&both->dice, 9)) {
+	switch (dice_below(&both->dice, 14)) {
 	case 0:
 		approve_some(both);
 		return;
@@ -345,6 +397,17 @@ static void try_something(struct both *both)
 	case 5:
 	case 6:
 		load_one_of(both);
+		return;
+	case 7:
+		open_one_of(both);
+		return;
+	case 8:
+	case 9:
+		hold_or_release(both);
+		return;
+	case 10:
+		if (dice_below(&both->dice, 8) == 0)
+			withdraw_one_of(both);
 		return;
 	default:
 		conclude_one_of(both);
