@@ -20,4 +20,5 @@ points_folder
 leases_end 30
 . "$SOURCE/tests/rig/manual.sh"
 points_count manual
+expect_its_points manual
 expect_equal every_armed_point_on_the_way_has_killed "" "$(missed manual | tr '\n' ',')"
