@@ -213,6 +213,7 @@ static const struct {
 	{ "correction", correct },
 	{ "finance_match", decide_match },
 	{ "renewal", call_the_ca },
+	{ "remittance", call_the_ca },
 	{ "certificate", look_at_certificate },
 	{ "refund", ask_for_money },
 	{ "invoice_missing", find_invoice },
