@@ -112,7 +112,7 @@ class Branch:
     def is_at(self, place):
         if place.startswith("task:"):
             return place[5:] in self.open_kinds
-        return place in (self.state, f"{self.state}/{self.reason}")
+        return any(one in (self.state, f"{self.state}/{self.reason}") for one in place.split("+"))
 
     def is_at_end(self):
         state, reason = self.ends
