@@ -318,6 +318,7 @@ create function is_past_approval(p_state text) returns boolean language sql immu
   select p_state in ('approved', 'install_queued', 'installing', 'installed', 'quarantined', 'awaiting_invoice', 'disputed', 'done')
 $$;
 
+-- Its deadline is in working days, which xuqid counts: it hears of the task at once (tasks_tell).
 create function money_task(p_renewal bigint, p_kind text, p_title text, p_instruction text, p_ignored text, p_line statement_lines)
 returns void language plpgsql as $$
 begin
@@ -327,7 +328,6 @@ begin
       'paid_at', p_line.paid_at, 'bank_serial', p_line.bank_serial) from order_of(p_renewal) o)));
 end $$;
 
--- Its deadline is in working days, which xuqid counts: it hears of the task at once (tasks_tell).
 create function debt_open(p_renewal bigint, p_line statement_lines) returns void language sql as $$
   select money_task(p_renewal, 'debt', '退汇: an approved renewal is not paid any more',
     'The bank gave back the transfer of this renewal after the CA had approved it. The renewal goes on; the fee is owed. Agree with '
@@ -403,7 +403,7 @@ begin
   end if;
   v_lost := case when v_paid then format('%s yuan may have left for it: the renewal waits as refunding until they are back, credited, or proven never paid',
       to_char(v_amount / 100.0, 'FM9999999990.00'))
-    when r.facts ? 'application_id' then 'its application at the CA; nothing was paid'
+    when r.facts->>'application_id' is not null then 'its application at the CA; nothing was paid'
     else 'nothing: it was not applied for and not paid' end;
   if commits(d) then
     insert into journal (renewal_id, event, by, text) values (r.id, 'withdrawal_asked', p->>'login', personal_masked(d->'reason')#>>'{}');

@@ -128,8 +128,8 @@ select greatest(0, least($1::bigint, coalesce(ceil(extract(epoch from least(
    where r.state not in ('planned', 'awaiting_approval', 'done', 'withdrawn', 'failed', 'refunded')
      and (r.claimed_until is null or r.claimed_until < now()) and not (exists (select from holds h where h.released_at is null)
        and is_held((select unit_id from certificate_sets s where s.id = r.set_id), r.ca))
-   order by r.due_at limit 1),
      and r.campaign_id not in (select id from campaigns_bounded() where taken >= most) -- a step that ends sweeps again
+   order by r.due_at limit 1),
   (select min(start_at) from campaigns c where status = 'running' and start_at > now()
     and exists (select from renewals r where r.campaign_id = c.id and r.state = 'awaiting_approval'))
 ) - clock_timestamp()) * 1000), $1)))::bigint

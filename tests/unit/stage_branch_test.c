@@ -144,6 +144,25 @@ static void a_lost_binding_is_made_again(void **state)
 	step_with(renewal, CALL(BIND, QR("B1")));
 }
 
+/* ---- transfers that had not arrived ---- */
+
+static void a_transfer_is_looked_for_at_the_policys_times_of_a_working_day(void **state)
+{
+	OWNED char *renewal = a_renewal_in("awaiting_payment");
+	int64_t due, expected, minutes[] = { 600, 900 };
+	(void)state;
+	a_linked_transfer(renewal);
+	policy_says("{\"verify_at\":[\"10:00\",\"15:00\"]}");
+	expected = calendar_next_slot(app.calendar, clock_now(), minutes, COUNT_OF(minutes));
+	step_with(renewal,
+		CALL(REMIT,
+			"{\"state\":\"failed\",\"failed\":{\"code\":\"REMITTANCE_NOT_FOUND\"}}"));
+	assert_waits("verifying_payment", "ca_verification");
+	due = sql_number("select (extract(epoch from due_at) * 1000000)::bigint from renewals");
+	assert_true(due >= expected && due < expected + 10 * CLOCK_SECOND);
+	assert_true(calendar_is_working_day(app.calendar, due));
+}
+
 /* ---- money first ---- */
 
 static void money_first_then_one_sitting(void **state)
@@ -184,25 +203,6 @@ static void a_remittance_refused_after_the_sitting_is_declared_again(void **stat
 		CALL(REMIT,
 			"{\"state\":\"failed\",\"failed\":{\"code\":\"REMITTANCE_MISMATCH\",\"reason\":\"time\"}}"));
 	assert_string_equal(state_now(), "awaiting_payment");
-/* ---- transfers that had not arrived ---- */
-
-static void a_transfer_is_looked_for_at_the_policys_times_of_a_working_day(void **state)
-{
-	OWNED char *renewal = a_renewal_in("awaiting_payment");
-	int64_t due, expected, minutes[] = { 600, 900 };
-	(void)state;
-	a_linked_transfer(renewal);
-	policy_says("{\"verify_at\":[\"10:00\",\"15:00\"]}");
-	expected = calendar_next_slot(app.calendar, clock_now(), minutes, COUNT_OF(minutes));
-	step_with(renewal,
-		CALL(REMIT,
-			"{\"state\":\"failed\",\"failed\":{\"code\":\"REMITTANCE_NOT_FOUND\"}}"));
-	assert_waits("verifying_payment", "ca_verification");
-	due = sql_number("select (extract(epoch from due_at) * 1000000)::bigint from renewals");
-	assert_true(due >= expected && due < expected + 10 * CLOCK_SECOND);
-	assert_true(calendar_is_working_day(app.calendar, due));
-}
-
 	assert_task("remittance", "finance", "付款时间");
 	step_alone(renewal);
 	assert_waits("awaiting_payment", "remittance_refused");
@@ -361,6 +361,7 @@ int main(void)
 		stage_test(else_the_handler_says_which_wechat_it_is),
 		stage_test(what_could_be_two_certificates_is_none),
 		stage_test(a_lost_binding_is_made_again),
+		stage_test(a_transfer_is_looked_for_at_the_policys_times_of_a_working_day),
 		stage_test(money_first_then_one_sitting),
 		stage_test(a_remittance_refused_after_the_sitting_is_declared_again),
 		stage_test(a_code_is_shown_to_the_one_who_pays_and_found_by_polling),
@@ -374,4 +375,3 @@ int main(void)
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
 }
-		stage_test(a_transfer_is_looked_for_at_the_policys_times_of_a_working_day),

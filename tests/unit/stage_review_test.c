@@ -350,9 +350,12 @@ static void what_a_person_installed_wrongly_is_not_done(void **state)
 	the_ca_is_paid_first();
 	step_alone(renewal);
 	inventory_sees(old.cert, other.cert);
-	step_alone(renewal);
-	assert_waits("install_queued", "refused");
-	assert_task("renewal", "operator", "another key");
+	step_with(renewal,
+		SAYS(ISSUANCE, NEED_HUMAN, "CARD",
+			"{\"task\":{\"kind\":\"install_by_person\",\"role\":\"operator\",\"title\":\"t\",\"instruction\":\"i\",\"if_ignored\":\"x\"}}"));
+	assert_non_null(strstr(fake.said[0].body, "is for another key")); /* the card says so */
+	assert_waits("install_queued", "person");
+	assert_sql("0", "select count(*) from tasks where kind = 'renewal'");
 	pki_done(&old);
 	pki_done(&other);
 }
