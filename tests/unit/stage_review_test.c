@@ -66,8 +66,7 @@ static void a_payment_that_stands_verified_is_not_refused(void **state)
 	OWNED char *renewal = a_renewal_in("awaiting_payment");
 	(void)state;
 	a_linked_transfer(renewal);
-	step_with(
-		renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", "{\"state\":\"verified\"}"));
+	step_with(renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", "{\"state\":\"verified\"}"));
 	assert_string_equal(state_now(), "verifying_payment");
 	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"verified\"}"));
 	assert_string_equal(state_now(), "paid");
@@ -80,8 +79,7 @@ static void a_remittance_that_is_being_verified_is_not_refused(void **state)
 	OWNED char *renewal = a_renewal_in("awaiting_payment");
 	(void)state;
 	a_linked_transfer(renewal);
-	step_with(
-		renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", "{\"state\":\"verifying\"}"));
+	step_with(renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", "{\"state\":\"verifying\"}"));
 	assert_string_equal(state_now(), "verifying_payment");
 	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
 }
@@ -152,8 +150,7 @@ static void a_correction_that_comes_too_late_is_a_rejection(void **state)
 	a_linked_transfer(renewal);
 	step_with(renewal, CALL(STATUS, FIX("intent.handler.mobile")));
 	finish_task("correction", P_HANDLER, "\"mobile\":\"13800000001\"");
-	step_with(
-		renewal, SAYS(INTENT, REFUSED, "STATE_CONFLICT", "{\"state\":\"rejected\"}"));
+	step_with(renewal, SAYS(INTENT, REFUSED, "STATE_CONFLICT", "{\"state\":\"rejected\"}"));
 	assert_string_equal(state_now(), "in_review");
 	assert_sql("0", "select count(*) from tasks where state = 'open'");
 }
