@@ -30,8 +30,8 @@ static enum flow_next plan_read_policy(struct flow *flow, void *self)
 		return flow_fail_with(flow, &fault);
 	if (connector_for(&plan->ask.app->connectors, plan->policy->ca) == NULL)
 		return flow_fail(flow, FAULT_INPUT,
-			"%.64s: ca: there is no CA %.64s here; xuqi ca list shows those there are", name,
-			plan->policy->ca);
+			"%.64s: ca: there is no CA %.64s here; xuqi ca list shows those there are",
+			name, plan->policy->ca);
 	return FLOW_NEXT;
 }
 

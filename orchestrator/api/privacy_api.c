@@ -82,7 +82,8 @@ static enum flow_next mark_check(struct flow *flow, void *self)
 	OWNED unsigned char *bytes = data != NULL ? base64_decode(data, &len) : NULL;
 
 	if (bytes == NULL && value == NULL)
-		return flow_fail(flow, FAULT_INPUT, "give the value (--value), or one file (--attach), to compare with the mark");
+		return flow_fail(flow, FAULT_INPUT,
+			"give the value (--value), or one file (--attach), to compare with the mark");
 	bool fits = bytes != NULL ? seal_mark_fits(mark, ask->app->seals, bytes, len)
 				  : seal_mark_fits(mark, ask->app->seals, value, strlen(value));
 

@@ -390,8 +390,8 @@ static void add_card_lines(struct text *out, const json_t *lines)
 	{
 		const char *value = json_peek_text(one, "value");
 
-		text_addf(out, "%s %s:\n", json_peek_text(one, "key"),
-			json_peek_text(one, "label"));
+		text_addf(
+			out, "%s %s:\n", json_peek_text(one, "key"), json_peek_text(one, "label"));
 		grid_clean(out, value != NULL ? value : "");
 		text_add(out, "\n");
 	}

@@ -216,7 +216,7 @@ struct store_watch {
 	void (*on_claim)(void *context, int64_t renewal, int64_t epoch);
 	void (*on_fenced)(void *context, int64_t renewal, int64_t epoch);
 	void (*on_load)(void *context, int64_t renewal, int64_t epoch); /* its document was read */
-	void (*on_notify)(void *context); /* pg_notify('xuqi_wake') */
+	void (*on_notify)(void *context);                               /* pg_notify('xuqi_wake') */
 	void *context;
 };
 

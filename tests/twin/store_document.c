@@ -362,10 +362,11 @@ static json_t *pace_of(const struct store *store)
 	if (store->breaker.count == 0)
 		return json_null();
 	row = store_row(store->breaker, breaker, 0);
-	return json_pack("{s:b, s:n, s:s, s:I, s:I, s:I, s:I, s:I}", "office_hours", store->office_hours,
-		"requests_per_minute", "breaker", row->state, "version", (json_int_t)row->version,
-		"failures", (json_int_t)row->failures, "openings", (json_int_t)row->openings,
-		"since_at", (json_int_t)row->since_at, "until_at", (json_int_t)row->until_at);
+	return json_pack("{s:b, s:n, s:s, s:I, s:I, s:I, s:I, s:I}", "office_hours",
+		store->office_hours, "requests_per_minute", "breaker", row->state, "version",
+		(json_int_t)row->version, "failures", (json_int_t)row->failures, "openings",
+		(json_int_t)row->openings, "since_at", (json_int_t)row->since_at, "until_at",
+		(json_int_t)row->until_at);
 }
 
 /* ---- all of it ---- */
