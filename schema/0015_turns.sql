@@ -39,6 +39,7 @@ create table refunds ( -- 退款 that arrived
 create table returns ( -- 退汇: transfers that the bank gave back, each counted once
   order_id bigint primary key references payment_orders,
   line_id  bigint constraint returns_line_once unique references statement_lines, -- null: the CA said so
+  debit_id bigint constraint returns_debit_once unique references statement_lines, -- the transfer; null: in no statement
   seen_at  timestamptz not null default now()
 );
 
@@ -114,8 +115,9 @@ end $$;
 create function conclude_reopen_order(p_id bigint, p_doc jsonb) returns void language plpgsql as $$
 declare v_old payment_orders := order_of(p_id); v_new bigint;
 begin
-  insert into returns (order_id, line_id) values (v_old.id, returned_line(v_old))
-    on conflict (order_id) do nothing; -- it came back as a debt, and then the CA took its approval back
+  insert into returns (order_id, line_id, debit_id)
+  values (v_old.id, returned_line(v_old), (select line_id from links where order_id = v_old.id and verdict <> 'dropped'))
+  on conflict (order_id) do update set debit_id = excluded.debit_id; -- a debt, and then the CA took its approval back
   update links set verdict = 'dropped' where order_id = v_old.id and verdict <> 'dropped';
   update payment_orders set status = 'cancelled' where id = v_old.id;
   insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, method)

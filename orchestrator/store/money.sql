@@ -43,12 +43,12 @@ from payment_orders o where o.status in ('open', 'exported', 'linked') and o.met
 
 -- name: match_lines
 -- Lines that are not linked yet, or by a suggestion only; unproven files give suggestions only.  A transfer that came back
--- pays nothing else: its link was dropped with its order.
+-- pays nothing else, though its link was dropped with its order.
 select n.id, n.direction, n.amount_fen, n.own_account, n.own_name, n.party_account, n.party_name, n.memo,
   (extract(epoch from n.paid_at) * 1000000)::bigint, s.proven::int, n.paid_at_precision
 from statement_lines n join statements s on s.id = n.statement_id
 where not exists (select from links l where l.line_id = n.id and l.verdict in ('auto', 'confirmed', 'released'))
-  and not exists (select from links l join returns x on x.order_id = l.order_id where l.line_id = n.id) order by n.id
+  and not exists (select from returns x where x.debit_id = n.id) order by n.id
 
 -- name: links_save
 select links_save($1::jsonb, $2::jsonb)::text

@@ -144,6 +144,7 @@ struct row_refund {
 
 struct row_giveback {
 	int64_t id, order, line; /* line 0: the CA said so */
+	int64_t debit;           /* the transfer; 0: in no statement */
 };
 
 struct row_breaker { /* cas: of the one CA */

@@ -166,6 +166,15 @@ bool ask_match_orders(struct store *store, struct ask *ask)
 	return true;
 }
 
+/* Is LINE a transfer that the bank gave back? */
+static bool has_come_back(const struct store *store, int64_t line)
+{
+	for (size_t i = 0; i < store->giveback.count; i++)
+		if (store_row(store->giveback, giveback, i)->debit == line)
+			return true;
+	return false;
+}
+
 bool ask_match_lines(struct store *store, struct ask *ask)
 {
 	static const char *const texts[] = { "own_account", "own_name", "party_account",
@@ -176,7 +185,7 @@ bool ask_match_lines(struct store *store, struct ask *ask)
 	for (size_t i = 0; i < store->line.count; i++) {
 		const struct row_line *line = store_row(store->line, line, i);
 
-		if (is_linked(store, line->id, 0, firm))
+		if (is_linked(store, line->id, 0, firm) || has_come_back(store, line->id))
 			continue;
 		ask_put_number(ask, row, 0, line->id);
 		ask_put(ask, row, 1, json_peek_text(line->doc, "direction"));

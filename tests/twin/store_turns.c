@@ -104,31 +104,43 @@ static void drop_links(struct store *store, int64_t order)
 	}
 }
 
-static bool came_back(const struct store *store, int64_t order)
+/* What is kept of the return of ORDER's transfer, made where it came back for the first time. */
+static struct row_giveback *giveback_of(struct store *store, const struct row_order *order)
 {
+	const struct row_line *line = store_returned_line(store, order);
+	struct row_giveback *back;
+
 	for (size_t i = 0; i < store->giveback.count; i++)
-		if (store_row(store->giveback, giveback, i)->order == order)
-			return true;
-	return false;
+		if (store_row(store->giveback, giveback, i)->order == order->id)
+			return touch(store, giveback, store_row(store->giveback, giveback, i));
+	back = store_add(store, &store->giveback);
+	back->order = order->id;
+	back->line = line != NULL ? line->id : 0;
+	return back;
+}
+
+/* The line that is linked to ORDER, or 0. */
+static int64_t debit_of(const struct store *store, int64_t order)
+{
+	for (size_t i = 0; i < store->link.count; i++) {
+		const struct row_link *link = store_row(store->link, link, i);
+
+		if (link->order == order && strcmp(link->verdict, "dropped") != 0)
+			return link->line;
+	}
+	return 0;
 }
 
 static bool reopen_order(struct turn_step *step, const json_t *value)
 {
 	struct store *store = step->store;
 	struct row_order *old = store_order_of(store, step->renewal->id), *fresh;
-	struct row_giveback *back;
-	const struct row_line *line;
 	int64_t id;
 
 	if (old == NULL)
 		return fault_set(
 			step->fault, FAULT_CONFLICT, "returns.order_id is null [not null]");
-	line = store_returned_line(store, old);
-	if (!came_back(store, old->id)) {
-		back = store_add(store, &store->giveback);
-		back->order = old->id;
-		back->line = line != NULL ? line->id : 0;
-	}
+	giveback_of(store, old)->debit = debit_of(store, old->id);
 	drop_links(store, old->id);
 	touch(store, order, old)->status = "cancelled";
 	fresh = store_add(store, &store->order);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ways off the straight road: withdrawal before and after the payment, refunds and what may become of them,
  * credits that pay another application, transfers that came back, certificates that changed meanwhile, hints. */
+#include "sql.h"
 #include "tests/unit/stages_off_road.h"
 
 static void withdraw(const char *renewal)
@@ -304,7 +305,9 @@ static void a_returned_transfer_reopens_its_due_by_two_people(void **state)
 		"cancelled open", "select string_agg(status, ' ' order by id) from payment_orders");
 	assert_sql("1", "select count(*) from dues where order_id = 2");
 	assert_sql("dropped", "select verdict from links");
-	step_alone(renewal); /* and nothing is declared before the new transfer is there */
+	assert_sql("in", "select string_agg(direction, ' ') from (%s) lines (id, direction)",
+		sql_match_lines); /* the transfer that came back pays nothing else */
+	step_alone(renewal);      /* and nothing is declared before the new transfer is there */
 	assert_waits("awaiting_payment", "transfer");
 	assert_sql("1", "select count(*) from renewals");
 }
