@@ -105,31 +105,36 @@ static bool is_domain(const char *text)
 	return false;
 }
 
+static bool is_word(char letter)
+{
+	return letter != '\0' && strchr(word_chars, letter) != NULL;
+}
+
 /* AT is an @: what stands before it but for its first character. */
 static void mask_address(const char *text, char *at)
 {
 	char *start = at;
 
-	while (start > text &&
-		(strchr(word_chars, start[-1]) != NULL || strchr("._%+-", start[-1]) != NULL))
+	while (start > text && (is_word(start[-1]) || strchr("._%+-", start[-1]) != NULL))
 		start--;
 	if (is_domain(at + 1))
 		put_stars(start + 1, at);
 }
 
+/* The words of a text are looked at one after the other: it may be long. */
 void personal_mask_text(char *text)
 {
-	for (char *at = strchr(text, '@'); at != NULL; at = strchr(at + 1, '@'))
-		mask_address(text, at);
-	for (char *word = text + strcspn(text, word_chars); *word != '\0';) {
-		size_t len = strspn(word, word_chars);
-
-		if (is_mobile(word, len))
+	for (char *at = text; *at != '\0'; at++)
+		if (*at == '@')
+			mask_address(text, at);
+	for (char *word = text, *end; *word != '\0'; word = end) {
+		for (end = word; is_word(*end);)
+			end++;
+		if (is_mobile(word, (size_t)(end - word)))
 			put_stars(word + 3, word + 7);
-		else if (is_resident(word, len))
+		else if (is_resident(word, (size_t)(end - word)))
 			put_stars(word + 3, word + 14);
-		word += len;
-		word += strcspn(word, word_chars);
+		end += *end != '\0';
 	}
 }
 
