@@ -36,9 +36,11 @@ const struct noun *noun_find(const char *name)
 
 const struct command *command_find(const char *noun, const char *verb)
 {
-	for (size_t i = 0; command_at(i) != NULL; i++)
-		if (text_equal(command_at(i)->noun, noun) && text_equal(command_at(i)->verb, verb))
-			return command_at(i);
+	const struct command *command;
+
+	for (size_t i = 0; (command = command_at(i)) != NULL; i++)
+		if (text_equal(command->noun, noun) && text_equal(command->verb, verb))
+			return command;
 	return NULL;
 }
 
