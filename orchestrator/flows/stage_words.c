@@ -190,15 +190,15 @@ static void mask_strings(json_t *value)
 static void mask_task(json_t *task)
 {
 	static const char *const members[] = { "reasons", "ca_says" };
-	json_t *values = json_object_get(task, "values");
+	json_t *shown = json_object_get(task, "values");
 
 	mask_strings(json_object_get(task, "instruction"));
 	for (size_t i = 0; i < COUNT_OF(members); i++) {
-		json_t *copy = json_deep_copy(json_object_get(values, members[i]));
+		json_t *masked = json_deep_copy(json_object_get(shown, members[i]));
 
-		mask_strings(copy);
-		if (copy != NULL)
-			(void)json_object_set_new(values, members[i], copy);
+		mask_strings(masked);
+		if (masked != NULL)
+			(void)json_object_set_new(shown, members[i], masked);
 	}
 }
 
