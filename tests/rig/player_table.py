@@ -36,11 +36,16 @@ class Step:
 
 
 class Act:
-    """What happens outside, once, when the renewal is AT a state, or has a task."""
+    """What happens outside, once, when the renewal is AT a state, or has a task; after BEFORE, another act, if there is one."""
 
-    def __init__(self, line):
-        self.at, *self.words = shlex.split(line)
+    def __init__(self, line, before=None):
+        self.at, word, *rest = line.split(None, 2)
+        self.words = [word, *(rest if word == "knob" else shlex.split(" ".join(rest)))]
+        self.before = before
         self.done = False
+
+    def is_next(self):
+        return not self.done and (self.before is None or self.before.done)
 
 
 class Branch:
@@ -77,6 +82,8 @@ class Branch:
             self.steps.append(step)
         elif word == "do":
             self.acts.append(Act(line))
+        elif word == "then":
+            self.acts.append(Act(line, self.acts[-1]))
         elif word == "seen":
             self.seen_wanted += line.split()
         elif word == "lasted":
@@ -107,7 +114,7 @@ class Branch:
 
     def waits_for_act(self, kind):
         """An act at an open task of this kind comes before its answer."""
-        return any(not act.done and act.at == f"task:{kind}" for act in self.acts)
+        return any(act.is_next() and act.at == f"task:{kind}" for act in self.acts)
 
     def is_at(self, place):
         if place.startswith("task:"):

@@ -188,6 +188,28 @@ class World:
         self.post("/sim/certificates", {"certificate_id": self.enrolled[branch.name]["certificate_id"], "status": status})
         return True
 
+    def act_expires(self, branch):
+        """The CA's record says that it has expired just now."""
+        self.post("/sim/certificates", {"certificate_id": self.enrolled[branch.name]["certificate_id"], "expires": "now"})
+        return True
+
+    def act_unbinds(self, branch):
+        self.post("/sim/certificates", {"certificate_id": self.enrolled[branch.name]["certificate_id"], "bound": False})
+        return True
+
+    def act_closes(self, branch, *fee):
+        """The CA closes the open application: its fee is carried_over or refunded, or it has none."""
+        body = {"serial": self.enrolled[branch.name]["serial"]} | ({"fee": fee[0]} if fee else {})
+        return "code" not in self.post("/sim/applications", body)
+
+    def act_knob(self, branch, line):
+        """One more rule from now on, or several, for this certificate."""
+        knob, rule = line.split(None, 1)
+        answer = self.post("/sim/knobs", {knob: json.loads(rule) | {"serial": self.enrolled[branch.name]["serial"]}})
+        if "code" in answer:
+            raise SystemExit(f"{branch.name}: {answer}")
+        return True
+
     def act_counter(self, branch):
         self.post("/sim/person/counter", {"serial": self.enrolled[branch.name]["serial"]})
         return True

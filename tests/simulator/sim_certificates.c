@@ -221,15 +221,51 @@ static void set_status(struct sim_call *call, json_t *certificate, const char *s
 	}
 }
 
-/* {serial | certificate_id, status?, other_account?}: what happens to a certificate at the CA. */
-void post_certificate_status(struct sim_call *call)
+/* The members of all certificates of the set: bound for nobody, or expired just now. */
+static void set_facts(struct sim_call *call, const json_t *certificate)
+{
+	JSON *set = certificate_set(call->sim, json_peek_text(certificate, "set_id"));
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(set, i, one)
+	{
+		if (json_object_get(call->body, "bound") != NULL) {
+			json_object_set_new(one, "bound", json_false());
+			json_object_set_new(one, "wechat", json_false());
+		}
+		if (json_object_get(call->body, "expires") != NULL)
+			json_put_number(one, "not_after", call->now - CLOCK_SECOND);
+	}
+}
+
+/* Members that are there say what they may. */
+static bool befalls_what_it_may(struct sim_call *call)
 {
 	static const char words[] = " valid revoked on_hold replaced ";
+	const char *status = json_peek_text(call->body, "status");
+	const json_t *other = json_object_get(call->body, "other_account");
+	const json_t *bound = json_object_get(call->body, "bound");
+	const json_t *expires = json_object_get(call->body, "expires");
+	OWNED char *word = text_dupf(" %s ", status == NULL ? "valid" : status);
+
+	if (strstr(words, word) != NULL && (other == NULL || json_is_boolean(other)) &&
+		(bound == NULL || json_is_false(bound)) &&
+		(expires == NULL || text_equal(json_string_value(expires), "now")))
+		return true;
+	(void)call_problem(call, SIM_FIELD_INVALID,
+		"status is one of%s; other_account is true or false; bound is false; expires is now",
+		words);
+	return false;
+}
+
+/* {serial | certificate_id, status?, other_account?, bound?, expires?}: what happens to a certificate at the CA. */
+void post_certificate_status(struct sim_call *call)
+{
 	const char *id = json_peek_text(call->body, "certificate_id");
 	const char *serial = json_peek_text(call->body, "serial");
 	const char *status = json_peek_text(call->body, "status");
 	const json_t *other = json_object_get(call->body, "other_account");
-	OWNED char *word = text_dupf(" %s ", status == NULL ? "valid" : status);
 	json_t *certificate = id != NULL ? sim_find(call->sim, "certificates", id)
 		: serial != NULL         ? certificate_by_serial(call->sim, serial, NULL)
 					 : NULL;
@@ -238,16 +274,14 @@ void post_certificate_status(struct sim_call *call)
 		(void)call_problem(call, SIM_CERT_UNKNOWN, "serial or certificate_id names one");
 		return;
 	}
-	if (strstr(words, word) == NULL || (other != NULL && !json_is_boolean(other))) {
-		(void)call_problem(call, SIM_FIELD_INVALID,
-			"status is one of%s; other_account is true or false", words);
+	if (!befalls_what_it_may(call))
 		return;
-	}
 	if (status != NULL)
 		set_status(call, certificate, status);
 	if (other != NULL)
 		json_object_set_new(
 			certificate, "other_account", json_boolean(json_is_true(other)));
+	set_facts(call, certificate);
 	review_look_again(call->sim, call->now);
 	call_effect(call);
 	call_reply(call, 200, certificate_view(call, certificate));

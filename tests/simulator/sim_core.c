@@ -213,6 +213,48 @@ static bool is_refused(struct sim_call *call)
 	return false;
 }
 
+/* The certificate of what the body names. */
+static const json_t *about_body(const struct sim_call *call)
+{
+	const json_t *list = json_object_get(call->body, "applications");
+	const char *id = json_peek_text(call->body, "certificate_id");
+	const char *application = json_string_value(json_array_get(list, 0));
+	const char *serial = json_peek_text(json_object_get(call->body, "certificate"), "serial");
+
+	if (application != NULL)
+		id = json_peek_text(
+			sim_find(call->sim, "applications", application), "certificate_id");
+	if (id != NULL)
+		return sim_find(call->sim, "certificates", id);
+	return serial == NULL ? NULL : certificate_by_serial(call->sim, serial, NULL);
+}
+
+/* What the CA may say of one certificate at any step, though the simulated one has no reason to. */
+static bool is_refused_by_rule(struct sim_call *call)
+{
+	static const struct {
+		const char *word;
+		enum sim_code code;
+	} words[] = { { "expired_too_long", SIM_EXPIRED_TOO_LONG },
+		{ "kind_mismatch", SIM_KIND_MISMATCH },
+		{ "attachment_missing", SIM_ATTACHMENT_MISSING }, { "not_bound", SIM_NOT_BOUND },
+		{ "cert_on_hold", SIM_CERT_ON_HOLD } };
+	struct sim_subject subject;
+	struct sim_setting setting;
+
+	if (call->about == NULL)
+		call->about = about_body(call);
+	subject = sim_subject_of_call(call);
+	if (!sim_knob_take(call->sim, "refuse", NULL, &subject, &setting))
+		return false;
+	call->certificate = json_peek_text(call->about, "id");
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (text_equal(words[i].word, setting.word))
+			(void)call_problem(call, words[i].code, "as the knob says");
+	}
+	return true;
+}
+
 static void handle(struct sim_call *call, const struct route *route)
 {
 	bool post = text_equal(call->request->method, "POST");
@@ -220,7 +262,7 @@ static void handle(struct sim_call *call, const struct route *route)
 	if (is_refused(call) || (post && !key_is_good(call)))
 		return;
 	forget_old_keys(call);
-	if ((post && replay(call)) || !read_body(call, route->body))
+	if ((post && replay(call)) || !read_body(call, route->body) || is_refused_by_rule(call))
 		return;
 	route->handle(call);
 	if (call->effect && post)

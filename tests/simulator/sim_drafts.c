@@ -8,7 +8,7 @@
 #include "tests/simulator/sim_inside.h"
 #include "tests/simulator/sim_knobs.h"
 
-enum { QUOTE_DAYS = 3, CLOCK_TOLERANCE_S = 300 };
+enum { CLOCK_TOLERANCE_S = 300 };
 
 void application_save(struct sim_call *call, json_t *application, const char *field)
 {
@@ -239,6 +239,8 @@ static const json_t *live_payment(const struct sim *sim, const json_t *applicati
 /* A submitted application is quoted anew only when its quote has run out and nothing is to pay. */
 static bool may_quote(struct sim_call *call, const json_t *application)
 {
+	if (application_is(application, "draft") && sim_knob_fires(call, "agreement_changes") != 0)
+		meta_agreement_change(call->sim);
 	if (application_is(application, "draft"))
 		return is_complete(call, application) && kind_still_fits(call, application) &&
 			agreement_is_current(call, json_object_get(application, "agreement"));
@@ -252,6 +254,7 @@ static bool may_quote(struct sim_call *call, const json_t *application)
 void post_submit(struct sim_call *call)
 {
 	json_t *application = call_application(call, "draft", "awaiting_payment");
+	struct sim_subject subject = sim_subject_of(call->sim, call, application);
 	int64_t price_fen;
 
 	if (application == NULL || !may_quote(call, application) ||
@@ -261,7 +264,8 @@ void post_submit(struct sim_call *call)
 	if (price_fen == 0)
 		return;
 	json_put_number(application, "price_fen", price_fen);
-	json_put_number(application, "quote_expires_at", call->now + QUOTE_DAYS * CLOCK_DAY);
+	json_put_number(application, "quote_expires_at",
+		call->now + sim_knob_for(call->sim, "quote_ms", &subject) * 1000);
 	application_move(call->sim, application, "awaiting_payment", call->now);
 	call_effect(call);
 	call_reply_application(call, 200, application);

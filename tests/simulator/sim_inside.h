@@ -219,6 +219,8 @@ void refund_application(
 void review_begin(struct sim *sim, json_t *application, int64_t now);
 void review_reject(
 	struct sim *sim, json_t *application, const char *code, const char *text, int64_t now);
+/* {serial | application_id, fee?}: the CA closes an open application. */
+void post_application_close(struct sim_call *call);
 /* Knobs or certificates have changed: whatever waits is looked at again. */
 void review_look_again(struct sim *sim, int64_t now);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/text.h"
 
 enum knob_type {
@@ -31,6 +32,10 @@ static const struct knob {
 	{ "fail_after_commit", KNOB_FIRES, 0, NULL, "after the effect, answer 500" },
 	{ "fail_before", KNOB_WORD, 0, " maintenance upstream_down timeout ",
 		"before any effect, answer 503, 502 or 504" },
+	{ "refuse", KNOB_WORD, 0,
+		" expired_too_long kind_mismatch attachment_missing not_bound "
+		"cert_on_hold ",
+		"before any effect, refuse with this code of the contract" },
 	{ "burst_429", KNOB_COUNT, 0, NULL, "the next n requests are answered 429" },
 	{ "unsigned_200", KNOB_FIRES, 0, NULL, "do not sign answers of success" },
 	{ "bad_signature_200", KNOB_FIRES, 0, NULL, "sign answers of success wrongly" },
@@ -52,9 +57,10 @@ static const struct knob {
 	{ "expired_max_days", KNOB_NUMBER, 0, NULL,
 		"renewable so many days after the end; 0: always" },
 	{ "agreement_changes", KNOB_COUNT, 0, NULL,
-		"the agreement has just changed when it is accepted" },
+		"the agreement has just changed when it is accepted, or at the submission" },
 	{ "term_withdrawn", KNOB_NUMBER, 0, NULL, "the term of so many years is not offered" },
 	{ "price_add_fen", KNOB_NUMBER, 0, NULL, "terms and quotes are dearer than meta says" },
+	{ "quote_ms", KNOB_NUMBER, 3 * CLOCK_DAY / 1000, NULL, "how long a quote holds" },
 	{ "attachment_reject", KNOB_WORD, 0, " too_large type unreadable ",
 		"refuse an attachment" },
 	/* payment */
@@ -364,7 +370,9 @@ void get_knobs(struct sim_call *call)
 	call_reply(call, 200, view);
 }
 
-void put_knobs(struct sim_call *call)
+/* Does FITS hold for each knob of the body?  False after a problem. */
+static bool body_fits(
+	struct sim_call *call, bool (*fits)(const struct knob *knob, const json_t *value))
 {
 	const char *name;
 	json_t *value;
@@ -373,14 +381,45 @@ void put_knobs(struct sim_call *call)
 	{
 		const struct knob *knob = knob_find(name);
 
-		if (knob == NULL || !value_fits(knob, value)) {
-			(void)call_problem(call, SIM_FIELD_INVALID, "%s: %s", name,
-				knob == NULL ? "there is no such knob"
-					     : "not a value or rule of this knob");
-			call_field_error(call, name, "GET /sim/knobs lists the knobs");
-			return;
-		}
+		if (knob != NULL && fits(knob, value))
+			continue;
+		(void)call_problem(call, SIM_FIELD_INVALID, "%s: %s", name,
+			knob == NULL ? "there is no such knob"
+				     : "not a value or rule of this knob");
+		call_field_error(call, name, "GET /sim/knobs lists the knobs");
+		return false;
 	}
+	return true;
+}
+
+/* {KNOB: rule}: one more rule, before those that are there; a plain value gives way to it. */
+void post_knobs(struct sim_call *call)
+{
+	const char *name;
+	json_t *rule;
+
+	if (!body_fits(call, rule_fits_knob))
+		return;
+	json_object_foreach(call->body, name, rule)
+	{
+		json_t *value = knob_value(call->sim, name), *rules = json_array();
+
+		json_array_append(rules, rule);
+		if (json_is_array(value))
+			json_array_extend(rules, value);
+		else if (json_is_object(value))
+			json_array_append(rules, value);
+		json_object_set_new(sim_table(call->sim, "knobs"), name, rules);
+	}
+	review_look_again(call->sim, call->now);
+	call_effect(call);
+	get_knobs(call);
+}
+
+void put_knobs(struct sim_call *call)
+{
+	if (!body_fits(call, value_fits))
+		return;
 	json_object_update(sim_table(call->sim, "knobs"), call->body);
 	review_look_again(call->sim, call->now);
 	call_effect(call);

@@ -11,6 +11,7 @@ enum { SIM_KNOB_WORD = 32 };
 
 void get_knobs(struct sim_call *call);
 void put_knobs(struct sim_call *call);
+void post_knobs(struct sim_call *call);
 /* Set every knob to its default where it has no value. */
 void sim_knobs_init(struct sim *sim);
 

@@ -68,15 +68,19 @@ void review_reject(
 	tell_handler(sim, application, now, words);
 }
 
-/* The CA closes what it cannot decide on: its fee pays for another application, or comes back. */
-static void close_paid(struct sim *sim, json_t *application, const char *fee, int64_t now)
+/* The CA closes what it cannot decide on: its FEE pays for another application, or comes back; NULL: it has none. */
+static void close_with(struct sim *sim, json_t *application, const char *fee, int64_t now)
 {
-	json_put_text(application, "fee", fee);
+	if (fee != NULL)
+		json_put_text(application, "fee", fee);
+	sim_timer_drop(sim, TIMER_REVIEW, id_of(application));
+	sim_timer_drop(sim, TIMER_FIX, id_of(application));
 	application_move(sim, application, "closed", now);
 	ledger_add(sim, "closures",
-		json_pack("{s:s, s:s?, s:s}", "application", id_of(application), "client_ref",
+		json_pack("{s:s, s:s?, s:s?}", "application", id_of(application), "client_ref",
 			json_peek_text(application, "client_ref"), "fee", fee));
 	notice_send(sim, now, "review.closed", application, application);
+	payments_close(sim, application, NULL, now);
 	if (text_equal(fee, "carried_over"))
 		payments_release(sim, application, now);
 	refund_application(sim, application, "closed", now);
@@ -194,7 +198,7 @@ static void decide_as_told(
 	} else if (text_equal(setting->word, "final")) {
 		review_reject(sim, application, "not_eligible", "不符合续期条件", at);
 	} else if (text_starts(setting->word, "closed_")) {
-		close_paid(sim, application, setting->word + strlen("closed_"), at);
+		close_with(sim, application, setting->word + strlen("closed_"), at);
 	} else if (text_equal(setting->word, "correctable")) {
 		ask_for_correction(sim, application, setting, at);
 	} else {
@@ -257,4 +261,47 @@ void review_look_again(struct sim *sim, int64_t now)
 		if (json_is_true(json_object_get(application, "invoice_waits")))
 			sim_timer_set(sim, TIMER_INVOICE, id, now);
 	}
+}
+
+/* ---- what a CA may do at any time ---- */
+
+static bool has_paid(const json_t *application)
+{
+	static const char *const before[] = { "draft", "awaiting_payment", "payment_verifying" };
+
+	for (size_t i = 0; i < COUNT_OF(before); i++) {
+		if (application_is(application, before[i]))
+			return false;
+	}
+	return true;
+}
+
+/* {serial | application_id, fee?: carried_over | refunded}: the CA closes the open application; where it was paid, the fee
+ * must be said. */
+void post_application_close(struct sim_call *call)
+{
+	const char *id = json_peek_text(call->body, "application_id");
+	const char *serial = json_peek_text(call->body, "serial");
+	const char *fee = json_peek_text(call->body, "fee");
+	const json_t *certificate =
+		serial == NULL ? NULL : certificate_by_serial(call->sim, serial, NULL);
+	json_t *application = id != NULL ? sim_find(call->sim, "applications", id)
+		: certificate == NULL
+		? NULL
+		: application_open(call->sim, json_peek_text(certificate, "set_id"));
+
+	if (application == NULL || !application_is_open(application)) {
+		(void)call_problem(
+			call, SIM_NOT_FOUND, "serial or application_id names an open one");
+		return;
+	}
+	if (has_paid(application) ? !text_equal(fee, "carried_over") && !text_equal(fee, "refunded")
+				  : fee != NULL) {
+		(void)call_problem(call, SIM_FIELD_INVALID,
+			"fee is carried_over or refunded of what was paid, and is not said else");
+		return;
+	}
+	close_with(call->sim, application, fee, call->now);
+	call_effect(call);
+	call_reply(call, 200, application_view(application));
 }
