@@ -335,6 +335,8 @@ static enum stage_next remit_settle(struct stage_run *run)
 		stage_fact(run, "returned", json_true());
 		return stage_wait(run, NULL, 0);
 	}
+	if (verdict == VERDICT_REFUSED && closed_suspect(run))
+		return STAGE_CONCLUDE;
 	if (verdict == VERDICT_REFUSED) {
 		remit_ask_finance(run);
 		return stage_await(run, "remittance_refused");

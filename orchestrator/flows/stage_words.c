@@ -127,7 +127,7 @@ enum stage_next stage_poll(struct stage_run *run, const char *reason)
 
 enum stage_next stage_refused(struct stage_run *run)
 {
-	if (certificate_refused(run))
+	if (certificate_refused(run) || closed_suspect(run))
 		return STAGE_CONCLUDE;
 
 	OWNED char *instruction =

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may interrupt a renewal wherever it stands: a person withdraws it, its certificate was replaced meanwhile, its
- * transfer came back.  Each is a stage of its own that stands in for the usual one until it is over. */
+ * transfer came back, the CA closed its application.  Each is a stage of its own that stands in for the usual one until
+ * it is over. */
 #include "common/text.h"
 #include "orchestrator/flows/turns.h"
 
@@ -13,6 +14,17 @@ static bool has_edge(const struct stage_run *run, enum renewal_event event)
 static enum stage_next nothing_called(struct stage_run *run)
 {
 	return stage_refused(run);
+}
+
+/* Does STATE, of an application or of a payment, say so? */
+static bool says_closed(const char *state)
+{
+	static const char *const words[] = { "closed", "withdrawn", "rejected" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (text_equal(words[i], state))
+			return true;
+	return false;
 }
 
 /* ---- a person withdraws it ---- */
@@ -76,7 +88,8 @@ static enum stage_next withdrawing_settle(struct stage_run *run)
 {
 	const json_t *refund = json_array_get(json_object_get(run->outcome.data, "refund_ids"), 0);
 
-	if (run->outcome.kind == OUTCOME_REFUSED) {
+	if (run->outcome.kind == OUTCOME_REFUSED &&
+		!says_closed(json_peek_text(run->outcome.data, "state"))) {
 		OWNED char *text = text_dupf(
 			"%s. The application stays open at the CA. Ask the CA to close it, then finish this task with decision=again; or "
 			"let the renewal go on with decision=keep.",
@@ -164,6 +177,71 @@ static enum stage_next returned_decide(struct stage_run *run)
 	return reopen(run);
 }
 
+/* ---- the CA closed the application before its fee was verified ---- */
+
+/* A step was refused because of it: the application is asked next, before anybody is. */
+bool closed_suspect(struct stage_run *run)
+{
+	if (!text_equal(run->outcome.code, "STATE_CONFLICT") ||
+		!says_closed(json_peek_text(run->outcome.data, "state")) ||
+		stage_text(run, "facts.application_id") == NULL ||
+		renewal_edge_find(run->stage->state, ON_APPLICATION_CLOSED,
+			run->connector->traits->capabilities) == NULL)
+		return false;
+	stage_fact_text(run, "closed_says", run->outcome.text);
+	(void)stage_wait(run, NULL, 0);
+	return true;
+}
+
+static bool is_closed(const struct stage_run *run)
+{
+	return stage_text(run, "facts.closed_says") != NULL &&
+		stage_text(run, "facts.application_id") != NULL &&
+		has_edge(run, ON_APPLICATION_CLOSED);
+}
+
+static enum stage_next closed_decide(struct stage_run *run)
+{
+	return stage_call(run, CONNECTOR_STATUS, stage_text(run, "facts.application_id"), NULL);
+}
+
+/* Another one is opened; what was sent already pays it, and an order that no file holds is void. */
+static enum stage_next begin_anew(struct stage_run *run)
+{
+	static const char *const tasks[] = { "wechat_pay", "remittance", "payee_changed" };
+
+	for (size_t i = 0; i < COUNT_OF(tasks); i++)
+		stage_close_task(run, tasks[i]);
+	if (stage_text(run, "order.id") != NULL && !order_is_paid(run))
+		stage_put(run, "cancel_order", json_true());
+	opening_forget(run);
+	stage_put(
+		run, "kind", json_string(stage_flag(run, "set.expired") ? "expired" : "expiring"));
+	return stage_move(run, ON_APPLICATION_CLOSED,
+		"the CA closed the application; another one is opened now");
+}
+
+static enum stage_next closed_settle(struct stage_run *run)
+{
+	const char *refund = json_string_value(
+		json_array_get(json_object_get(run->outcome.data, "refund_ids"), 0));
+
+	stage_fact(run, "closed_says", json_null());
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	if (!says_closed(json_peek_text(run->outcome.data, "state"))) {
+		outcome_set(&run->outcome, OUTCOME_REFUSED, "STATE_CONFLICT", "%s",
+			stage_text(run, "facts.closed_says"));
+		return stage_refused(run);
+	}
+	if (refund == NULL || !order_is_paid(run))
+		return begin_anew(run);
+	stage_fact_text(run, "refund_id", refund);
+	refund_ask(run, "The CA closed the application after its payment");
+	return stage_move(run, ON_CLOSED_WITH_REFUND,
+		"the CA closed the application; its fee is to come back");
+}
+
 /* ---- the certificate was replaced by a newer one ---- */
 
 static bool is_replaced(const struct stage_run *run)
@@ -206,6 +284,7 @@ static const struct {
 } turns[] = {
 	{ is_withdrawn, withdrawing_decide, withdrawing_settle },
 	{ is_returned, returned_decide, nothing_called },
+	{ is_closed, closed_decide, closed_settle },
 	{ is_replaced, replaced_decide, nothing_called },
 };
 

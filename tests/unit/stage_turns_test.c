@@ -448,6 +448,69 @@ static void a_notice_wakes_once_and_an_older_one_never(void **state)
 	assert_string_equal(state_now(), "in_review");
 }
 
+/* ---- the CA closed it before it was paid ---- */
+
+#define CLOSED "{\"state\":\"closed\"}"
+
+static void what_the_ca_closed_unpaid_is_applied_for_anew(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	step_with(renewal, SAYS(PAY, REFUSED, "STATE_CONFLICT", CLOSED));
+	assert_sql("submitted", "select state from renewals");
+	assert_sql("0", "select count(*) from tasks where kind = 'renewal'");
+	step_with(renewal, CALL(STATUS, CLOSED));
+	assert_string_equal(fake.said[0].id, "A1");
+	assert_string_equal(state_now(), "bound");
+	assert_sql("t",
+		"select facts->>'application_id' is null and facts->>'closed_says' is null from renewals");
+}
+
+static void a_transfer_for_what_is_closed_pays_the_next_application(void **state)
+{
+	OWNED char *renewal = a_renewal_in("awaiting_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", CLOSED));
+	step_with(renewal, CALL(STATUS, CLOSED));
+	assert_string_equal(state_now(), "bound");
+	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
+	assert_sql("1", "select count(*) from payment_orders where status <> 'cancelled'");
+}
+
+static void a_fee_that_comes_back_with_it_is_waited_for(void **state)
+{
+	OWNED char *renewal = a_renewal_in("awaiting_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	step_with(renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", CLOSED));
+	step_with(renewal, CALL(STATUS, "{\"state\":\"closed\",\"refund_ids\":[\"F1\"]}"));
+	assert_string_equal(state_now(), "refunding");
+	assert_sql("F1", "select facts->>'refund_id' from renewals");
+	assert_task("refund", "finance", "The CA closed the application");
+}
+
+static void another_conflict_is_a_matter_for_a_person(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	step_with(renewal, SAYS(PAY, REFUSED, "STATE_CONFLICT", CLOSED));
+	step_with(renewal, CALL(STATUS, "{\"state\":\"awaiting_payment\"}"));
+	assert_waits("submitted", "refused");
+	assert_task("renewal", "operator", "finish this task with retry=yes");
+	step_alone(renewal);
+}
+
+static void what_the_ca_closed_is_withdrawn_without_it(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	withdraw(renewal);
+	step_with(renewal, SAYS(WITHDRAW, REFUSED, "STATE_CONFLICT", CLOSED));
+	assert_sql("withdrawn", "select state from renewals");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +537,11 @@ int main(void)
 		stage_test(money_that_left_twice_is_watched_by_finance),
 		stage_test(a_certificate_that_was_replaced_is_not_paid_for),
 		stage_test(a_revoked_certificate_stays_and_is_asked_about_every_day),
+		stage_test(what_the_ca_closed_unpaid_is_applied_for_anew),
+		stage_test(a_transfer_for_what_is_closed_pays_the_next_application),
+		stage_test(a_fee_that_comes_back_with_it_is_waited_for),
+		stage_test(another_conflict_is_a_matter_for_a_person),
+		stage_test(what_the_ca_closed_is_withdrawn_without_it),
 		stage_test(a_hint_wakes_and_decides_nothing),
 		stage_test(a_notice_wakes_once_and_an_older_one_never),
 	};
