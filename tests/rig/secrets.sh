@@ -9,8 +9,8 @@ rig_open
 
 # The PINs, one a line: of the tokens, and what the agents have stored.
 collect_pins() {
-	awk 1 "$STATE"/tokens/*/pin "$STATE"/agents/*/pins/* 2>/dev/null | grep . | sort -u >"$RIG/pins.next" || true
-	mv "$RIG/pins.next" "$RIG/pins"
+	awk 1 "$STATE"/tokens/*/pin "$STATE"/agents/*/pins/* 2>/dev/null | grep . | sort -u >"$RIG/pins.$BASHPID" || true
+	mv "$RIG/pins.$BASHPID" "$RIG/pins"
 }
 
 # watch FILE: append the name of whatever process shows a PIN, until killed.
