@@ -197,6 +197,10 @@ class World:
         self.post("/sim/certificates", {"certificate_id": self.enrolled[branch.name]["certificate_id"], "bound": False})
         return True
 
+    def act_reissues(self, branch):
+        """The CA puts the invoice right."""
+        return "code" not in self.post("/sim/invoices", {"serial": self.enrolled[branch.name]["serial"]})
+
     def act_closes(self, branch, *fee):
         """The CA closes the open application: its fee is carried_over or refunded, or it has none."""
         body = {"serial": self.enrolled[branch.name]["serial"]} | ({"fee": fee[0]} if fee else {})

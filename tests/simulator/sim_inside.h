@@ -239,6 +239,7 @@ void invoice_begin(struct sim *sim, json_t *application, int64_t now);
 /* Make the invoice, with the fault that WORD of the knob names ("": none). */
 void invoice_make(struct sim *sim, json_t *application, const char *word, int64_t now);
 void get_invoice(struct sim_call *call);
+void post_invoice_again(struct sim_call *call);
 void post_invoice_resend(struct sim_call *call);
 /* The file of an invoice in FORMAT (xml, pdf; borrowed), or NULL. */
 const json_t *invoice_document(const json_t *application, const char *format);

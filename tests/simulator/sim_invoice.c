@@ -135,6 +135,28 @@ void invoice_make(struct sim *sim, json_t *application, const char *word, int64_
 		application);
 }
 
+/* {serial}: the CA puts the invoice right, under another number. */
+void post_invoice_again(struct sim_call *call)
+{
+	const char *serial = json_peek_text(call->body, "serial"), *id;
+	const json_t *certificate =
+		serial == NULL ? NULL : certificate_by_serial(call->sim, serial, NULL);
+	json_t *application;
+
+	json_object_foreach(sim_table(call->sim, "applications"), id, application)
+	{
+		if (certificate == NULL || json_object_get(application, "invoice") == NULL ||
+			!text_equal(json_peek_text(application, "certificate_id"),
+				json_peek_text(certificate, "id")))
+			continue;
+		invoice_make(call->sim, application, "", call->now);
+		call_effect(call);
+		call_reply(call, 200, json_deep_copy(json_object_get(application, "invoice")));
+		return;
+	}
+	(void)call_problem(call, SIM_NOT_FOUND, "serial names no certificate with an invoice");
+}
+
 void invoice_begin(struct sim *sim, json_t *application, int64_t now)
 {
 	struct sim_subject subject = sim_subject_of(sim, NULL, application);

@@ -71,6 +71,7 @@ static const struct route control_routes[] = {
 	{ "POST", "/sim/enrol", BODY_JSON, post_enrol },
 	{ "POST", "/sim/certificates", BODY_JSON, post_certificate_status },
 	{ "POST", "/sim/applications", BODY_JSON, post_application_close },
+	{ "POST", "/sim/invoices", BODY_JSON, post_invoice_again },
 	{ "POST", "/sim/phone", BODY_JSON, post_phone },
 	{ "GET", "/sim/phone/messages", BODY_NONE, get_messages },
 	{ "GET", "/sim/pki/root.pem", BODY_NONE, get_root },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a CA may do at any time, by the control interface: close an application, let a certificate expire or be bound for
- * nobody, refuse a step with a code of the contract. */
+ * nobody, refuse a step with a code of the contract, put an
+ * invoice right. */
 #include "tests/unit/sim_world.h"
 
 static int control(struct world *world, const char *path, json_t *body)
@@ -151,6 +152,29 @@ static void the_agreement_may_change_before_the_submission(void **state)
 	assert_problem(&world->client, 409, "AGREEMENT_CHANGED");
 }
 
+static void an_invoice_is_put_right_under_another_number(void **state)
+{
+	struct world *world = *state;
+	OWNED char *first = NULL;
+
+	world_knob(world, "invoice", json_string("wrong_buyer"));
+	assert_int_equal(control(world, "/sim/invoices",
+				 json_pack("{s:o}", "serial",
+					 world_serial(world, world->journey.certificate))),
+		404);
+	world_walk(world, WALK_INSTALLED);
+	world->client.now += CLOCK_DAY;
+	assert_int_equal(world_on(world, "GET", "invoice", NULL), 200);
+	first = text_dup(sim_client_text(&world->client, "number"));
+	assert_int_equal(control(world, "/sim/invoices",
+				 json_pack("{s:o}", "serial",
+					 world_serial(world, world->journey.certificate))),
+		200);
+	assert_int_equal(world_on(world, "GET", "invoice", NULL), 200);
+	assert_string_not_equal(sim_client_text(&world->client, "number"), first);
+	assert_int_equal(sim_client_ledger(&world->client, "invoices"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +186,7 @@ int main(void)
 		WORLD_TEST(a_step_is_refused_with_a_code_of_the_contract),
 		WORLD_TEST(a_later_rule_counts_before_the_others),
 		WORLD_TEST(the_agreement_may_change_before_the_submission),
+		WORLD_TEST(an_invoice_is_put_right_under_another_number),
 	};
 
 	return cmocka_run_group_tests_name("simulator: control", tests, world_make, world_drop);
