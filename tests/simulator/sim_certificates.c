@@ -282,7 +282,7 @@ void post_certificate_status(struct sim_call *call)
 		json_object_set_new(
 			certificate, "other_account", json_boolean(json_is_true(other)));
 	set_facts(call, certificate);
-	review_look_again(call->sim, call->now);
+	review_look_again(call->sim, json_peek_text(certificate, "set_id"), call->now);
 	call_effect(call);
 	call_reply(call, 200, certificate_view(call, certificate));
 }

@@ -221,8 +221,8 @@ void review_reject(
 	struct sim *sim, json_t *application, const char *code, const char *text, int64_t now);
 /* {serial | application_id, fee?}: the CA closes an open application. */
 void post_application_close(struct sim_call *call);
-/* Knobs or certificates have changed: whatever waits is looked at again. */
-void review_look_again(struct sim *sim, int64_t now);
+/* Knobs or certificates have changed: whatever waits is looked at again, of SET alone or (NULL) of all. */
+void review_look_again(struct sim *sim, const char *set_id, int64_t now);
 
 /* ---- sim_issuance.c, sim_invoice.c, sim_logins.c ---- */
 void get_issuance(struct sim_call *call);

@@ -411,7 +411,6 @@ void post_knobs(struct sim_call *call)
 			json_array_append(rules, value);
 		json_object_set_new(sim_table(call->sim, "knobs"), name, rules);
 	}
-	review_look_again(call->sim, call->now);
 	call_effect(call);
 	get_knobs(call);
 }
@@ -421,7 +420,7 @@ void put_knobs(struct sim_call *call)
 	if (!body_fits(call, value_fits))
 		return;
 	json_object_update(sim_table(call->sim, "knobs"), call->body);
-	review_look_again(call->sim, call->now);
+	review_look_again(call->sim, NULL, call->now);
 	call_effect(call);
 	get_knobs(call);
 }

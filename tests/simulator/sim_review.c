@@ -243,7 +243,7 @@ void on_review_timer(struct sim *sim, json_t *application, int64_t at)
 		decide(sim, application, at);
 }
 
-void review_look_again(struct sim *sim, int64_t now)
+void review_look_again(struct sim *sim, const char *set_id, int64_t now)
 {
 	const char *id;
 	json_t *application;
@@ -251,6 +251,9 @@ void review_look_again(struct sim *sim, int64_t now)
 	json_object_foreach(sim_table(sim, "applications"), id, application)
 	{
 		bool held = application_is(application, "blocked");
+
+		if (set_id != NULL && !text_equal(json_peek_text(application, "set_id"), set_id))
+			continue;
 
 		if (held)
 			application_move(sim, application, "in_review", now);
