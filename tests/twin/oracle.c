@@ -58,6 +58,8 @@ static int64_t price_in(const json_t *plan, int64_t set)
 /* The approver signs what is shown: each row with its price.  A price that was approved before stays so. */
 void oracle_approved(struct world *world, const struct row_campaign *campaign, bool touches)
 {
+	const char *sha256 = json_peek_text(campaign->plan, "agreement_sha256");
+
 	for (size_t i = 0; i < world->store->renewal.count; i++) {
 		const struct row_renewal *renewal = store_row(world->store->renewal, renewal, i);
 		struct acts *acts = acts_of(world, renewal->id);
@@ -69,8 +71,10 @@ void oracle_approved(struct world *world, const struct row_campaign *campaign, b
 		if (touches)
 			continue;
 		acts->approved_fen = price_in(campaign->plan, renewal->set);
-		(void)snprintf(acts->signed_off, SHA256_HEX, "%s",
-			json_peek_text(campaign->plan, "agreement_sha256"));
+		if (text_equal(acts->signed_off[0], sha256))
+			continue;
+		memmove(acts->signed_off[1], acts->signed_off[0], (SIGNED - 1) * SHA256_HEX);
+		(void)snprintf(acts->signed_off[0], SHA256_HEX, "%s", sha256);
 	}
 }
 
@@ -139,7 +143,15 @@ static bool is_correction(const struct world *world, int64_t renewal)
 	return strcmp(row->state, "correction") == 0;
 }
 
-/* What is passed on to the CA is the text that the approver signed and the handler accepted. */
+static bool is_signed(const struct acts *acts, const char *sha256)
+{
+	for (size_t i = 0; i < SIGNED; i++)
+		if (text_equal(acts->signed_off[i], sha256))
+			return true;
+	return false;
+}
+
+/* What is passed on to the CA is a text that an approver signed and the handler accepted. */
 static void check_agreement(
 	struct world *world, int64_t renewal, const struct acts *acts, const char *body)
 {
@@ -149,7 +161,7 @@ static void check_agreement(
 	if (!text_equal(acts->accepted, sha256))
 		world_violated(
 			world, "renewal %" PRId64 ": an agreement that nobody accepted", renewal);
-	if (!is_correction(world, renewal) && !text_equal(acts->signed_off, sha256))
+	if (!is_correction(world, renewal) && !is_signed(acts, sha256))
 		world_violated(world, "renewal %" PRId64 ": an agreement that no approver signed",
 			renewal);
 }

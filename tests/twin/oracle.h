@@ -5,7 +5,7 @@
 #include "common/digest.h"
 #include "tests/twin/world.h"
 
-enum { VIEWS = 4 };
+enum { VIEWS = 4, SIGNED = 4 };
 
 /* What people did for one renewal. */
 struct acts {
@@ -17,8 +17,8 @@ struct acts {
 		bool stale;
 	} views[VIEWS];
 
-	char accepted[SHA256_HEX],
-		signed_off[SHA256_HEX]; /* agreements: the handler's, the approver's */
+	/* Agreements: the handler's, and what approvers signed, the last first: the CA may go back to an earlier text. */
+	char accepted[SHA256_HEX], signed_off[SIGNED][SHA256_HEX];
 };
 
 struct oracle {
