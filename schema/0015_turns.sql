@@ -182,6 +182,10 @@ begin
     perform tasks_close(p_id, array(select kind from tasks where renewal_id = p_id and state = 'open'
       and kind not in ('paid_twice', 'debt', 'refund', 'credit', 'new_certificate')), 'cancelled');
   end if;
+  if p_doc ? 'void_effects' then -- an application was left: what was asked of it, and never answered, is nothing for the next one
+    update effects set settled_at = clock_timestamp(), outcome = 'void' where renewal_id = p_id and settled_at is null
+      and op in ('agree', 'term', 'attach', 'intent', 'submit', 'resubmit') and op <> coalesce(p_doc->'settle'->>'op', '');
+  end if;
   if p_doc ? 'drop_install' then
     update install_orders set state = 'closed' where renewal_id = p_id and state <> 'closed';
   end if;

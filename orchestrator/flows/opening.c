@@ -12,6 +12,7 @@ void opening_forget(struct stage_run *run)
 
 	for (size_t i = 0; i < COUNT_OF(facts); i++)
 		stage_fact(run, facts[i], json_null());
+	stage_put(run, "void_effects", json_true());
 }
 
 static enum stage_next kind_changes(struct stage_run *run, const char *kind)

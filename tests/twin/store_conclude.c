@@ -326,7 +326,8 @@ static const struct {
 
 /* The members that store_turns.c reads. */
 static const char *const turn_members[] = { "bound", "unbound", "cancel_order", "reopen_order",
-	"paid_at", "use_credit", "credit", "refund", "never_paid", "leave", "drop_install" };
+	"paid_at", "use_credit", "credit", "refund", "never_paid", "leave", "void_effects",
+	"drop_install" };
 
 static bool read_members(struct step *step, const json_t *doc, bool behind)
 {

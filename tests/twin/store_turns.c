@@ -13,6 +13,7 @@
 struct turn_step {
 	struct store *store;
 	struct row_renewal *renewal;
+	const char *settles; /* the operation that the same conclusion settles, or NULL */
 	struct fault *fault;
 };
 
@@ -281,6 +282,29 @@ static bool drop_install(struct turn_step *step, const json_t *value)
 	return true;
 }
 
+/* What was asked of the application that is left, and never answered. */
+static bool void_effects(struct turn_step *step, const json_t *value)
+{
+	static const char *const ops[] = { "agree", "term", "attach", "intent", "submit",
+		"resubmit" };
+
+	(void)value;
+	for (struct row_effect *effect = step->renewal->effects; effect != NULL;
+		effect = effect->older) {
+		bool is_its = false;
+
+		for (size_t i = 0; i < COUNT_OF(ops); i++)
+			is_its |= text_equal(effect->op, ops[i]) &&
+				!text_equal(effect->op, step->settles);
+		if (!is_its || effect->settled_at != NO_INSTANT)
+			continue;
+		effect = touch(step->store, effect, effect);
+		effect->settled_at = store_now();
+		effect->outcome = "void";
+	}
+	return true;
+}
+
 bool store_turns(
 	struct store *store, struct row_renewal *renewal, const json_t *doc, struct fault *fault)
 {
@@ -290,9 +314,10 @@ bool store_turns(
 	} turns[] = { { "bound", bound }, { "unbound", unbound }, { "cancel_order", cancel_order },
 		{ "reopen_order", reopen_order }, { "paid_at", paid_at },
 		{ "use_credit", use_credit }, { "credit", credit }, { "refund", refund },
-		{ "never_paid", never_paid }, { "leave", leave },
+		{ "never_paid", never_paid }, { "leave", leave }, { "void_effects", void_effects },
 		{ "drop_install", drop_install } };
-	struct turn_step step = { store, renewal, fault };
+	struct turn_step step = { store, renewal,
+		json_peek_text(json_object_get(doc, "settle"), "op"), fault };
 
 	for (size_t i = 0; i < COUNT_OF(turns); i++) {
 		const json_t *value = json_object_get(doc, turns[i].name);

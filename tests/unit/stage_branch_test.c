@@ -331,6 +331,9 @@ static void a_certificate_that_expires_while_it_waits_is_opened_anew(void **stat
 {
 	OWNED char *renewal = a_drafting_renewal(drafting_facts);
 	(void)state;
+	(void)sql(
+		"insert into effects (renewal_id, op, attempt, key) values (%s, 'term', 1, 'lost')",
+		renewal); /* its answer never came */
 	(void)sql("update certificate_sets set not_after = now() - interval '1 hour'");
 	step_with(renewal, CALL(WITHDRAW, "{\"state\":\"withdrawn\"}"));
 	assert_sql("bound expired", "select state || ' ' || kind from renewals");
@@ -339,6 +342,8 @@ static void a_certificate_that_expires_while_it_waits_is_opened_anew(void **stat
 	(void)sql("update renewals set facts = facts || '{\"agreed\":true,\"term\":1}'");
 	step_with(renewal, CALL(TERM, "{}"));
 	assert_string_equal(state_now(), "awaiting_attachments");
+	assert_sql("1 void 2 done",
+		"select string_agg(attempt || ' ' || outcome, ' ' order by attempt) from effects where op = 'term'");
 }
 
 static void after_the_submission_the_same_application_stays(void **state)
