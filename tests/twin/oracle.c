@@ -73,7 +73,8 @@ void oracle_approved(struct world *world, const struct row_campaign *campaign, b
 		acts->approved_fen = price_in(campaign->plan, renewal->set);
 		if (text_equal(acts->signed_off[0], sha256))
 			continue;
-		memmove(acts->signed_off[1], acts->signed_off[0], (SIGNED - 1) * SHA256_HEX);
+		memmove(acts->signed_off[1], acts->signed_off[0],
+			sizeof acts->signed_off - sizeof acts->signed_off[0]);
 		(void)snprintf(acts->signed_off[0], SHA256_HEX, "%s", sha256);
 	}
 }
