@@ -126,14 +126,15 @@ static void copy_field(char out[TOKEN_TEXT], const unsigned char *field, size_t 
 static bool p11_describe(
 	struct token_module *module, struct token_module_info *out, struct fault *fault)
 {
-	CK_INFO about = { 0 };
-	CK_RV rv = module->calls->C_GetInfo(&about);
+	CK_INFO said = { 0 };
+	const CK_INFO *about = &said;
+	CK_RV rv = module->calls->C_GetInfo(&said);
 
 	if (rv != CKR_OK)
 		return p11_unexpected(fault, "C_GetInfo", rv);
-	copy_field(out->description, about.libraryDescription, sizeof(about.libraryDescription));
-	(void)snprintf(out->version, sizeof(out->version), "%d.%d", about.libraryVersion.major,
-		about.libraryVersion.minor);
+	copy_field(out->description, about->libraryDescription, sizeof(about->libraryDescription));
+	(void)snprintf(out->version, sizeof(out->version), "%d.%d", about->libraryVersion.major,
+		about->libraryVersion.minor);
 	return true;
 }
 
