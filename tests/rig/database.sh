@@ -9,7 +9,7 @@ rig_open
 program=
 end_program() { [ -z "$program" ] || kill -KILL "$program" 2>/dev/null || true; }
 end_server() { [ ! -e "$STATE/pgdata/postmaster.pid" ] || kill -INT "$(server)" 2>/dev/null || true; }
-trap 'end_program; end_server; rig_close' EXIT
+rig_end() { end_program && end_server; }
 
 server() { head -n 1 "$STATE/pgdata/postmaster.pid"; }
 is_ready() { grep -q '^ready ' "$RIG/out"; }

@@ -43,10 +43,12 @@ rig_open() {
 	trap 'exit 143' TERM HUP
 }
 
-# End what runs, keep the logs where tests/run keeps its own, remove the rest.
+# End what runs, what the script itself started too (its own rig_end, if it has one), keep the logs where tests/run
+# keeps its own, remove the rest.
 rig_close() {
 	local code=$?
 	trap - EXIT
+	! declare -F rig_end >/dev/null || rig_end
 	second_stop
 	rig_stop
 	if [ -n "${LOGS:-}" ] && [ -d "$STATE/logs" ]; then

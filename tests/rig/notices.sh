@@ -8,7 +8,11 @@
 rig_open
 program=
 receiver=
-trap 'kill -TERM $program $receiver 2>/dev/null || true; wait; rig_close' EXIT
+rig_end() {
+	# shellcheck disable=SC2086 # none, one or two
+	kill -TERM $program $receiver 2>/dev/null || true
+	wait
+}
 
 OWNERS=40 TASKS=5000
 QR_TEXT='weixin://bind/rig-ticket' MOBILE=13812345678 ID_NUMBER=440106199001011234

@@ -7,10 +7,11 @@
 . "${SOURCE:-$(dirname "$0")/../..}/tests/rig/lib.sh"
 rig_open
 
-# The PINs, one a line: of the tokens, and what the agents have stored.
+# The PINs, one a line: of the tokens, and what the agents have stored.  Two write the list: each a new file first.
 collect_pins() {
-	awk 1 "$STATE"/tokens/*/pin "$STATE"/agents/*/pins/* 2>/dev/null | grep . | sort -u >"$RIG/pins.$BASHPID" || true
-	mv "$RIG/pins.$BASHPID" "$RIG/pins"
+	local new=$RIG/pins.$BASHPID
+	awk 1 "$STATE"/tokens/*/pin "$STATE"/agents/*/pins/* 2>/dev/null | grep . | sort -u >"$new" || true
+	mv "$new" "$RIG/pins"
 }
 
 # watch FILE: append the name of whatever process shows a PIN, until killed.
@@ -58,7 +59,7 @@ plant() {
 : >"$RIG/seen"
 watch "$RIG/seen" &
 watcher=$!
-trap 'kill "$watcher" 2>/dev/null || true; rig_close' EXIT
+rig_end() { kill "$watcher" 2>/dev/null || true; }
 rig_serve || exit 1
 collect_pins
 printf '# %d PINs, %d samples of a leak in processes\n' "$(wc -l <"$RIG/pins")" "$(wc -l <"$RIG/seen")"
