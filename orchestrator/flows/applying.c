@@ -43,9 +43,12 @@ static enum stage_next approve_again(struct stage_run *run, enum renewal_event e
 		return stage_move(run, event,
 			"the CA's agreement is %s now: the plan's new digest must be approved, and the handler asked again",
 			json_peek_text(agreement, "version"));
+
+	OWNED char *price = stage_yuan(price_fen);
+
 	return stage_move(run, event,
-		"the CA now asks ¥%lld.%02lld for %lld years: the plan's new digest must be approved",
-		(long long)price_fen / 100, (long long)price_fen % 100, (long long)years);
+		"the CA now asks %s for %lld years: the plan's new digest must be approved", price,
+		(long long)years);
 }
 
 /* Never accepted by a machine: AGREEMENT is approved first, then read and accepted by the handler. */

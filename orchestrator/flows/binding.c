@@ -333,9 +333,10 @@ static enum stage_next pay_first(struct stage_run *run)
 			return stage_await(run, "payer");
 		stage_put(run, "quoted_fen", json_integer(amount));
 	}
-	return stage_move(run, ON_PAYMENT_OPENED,
-		"to be paid before it is applied for: ¥%lld.%02lld", (long long)amount / 100,
-		(long long)amount % 100);
+
+	OWNED char *fee = stage_yuan(amount);
+
+	return stage_move(run, ON_PAYMENT_OPENED, "to be paid before it is applied for: %s", fee);
 }
 
 static enum stage_next bound_decide(struct stage_run *run)

@@ -12,19 +12,18 @@ enum { DAY_SECONDS = 86400, LONGEST_DAYS = 90 };
 
 void credit_keep(struct stage_run *run, const char *why)
 {
+	int64_t fee = stage_number(run, "order.amount_fen", 0);
+	OWNED char *kept = stage_yuan(fee);
 	OWNED char *text = text_dupf(
-		"The CA keeps ¥%lld.%02lld of order %s for another application of this certificate. The next campaign that renews it "
+		"The CA keeps %s of order %s for another application of this certificate. The next campaign that renews it "
 		"for the same fee uses them and pays nothing. Or have them refunded, then finish this task with settled=HOW.",
-		(long long)stage_number(run, "order.amount_fen", 0) / 100,
-		(long long)stage_number(run, "order.amount_fen", 0) % 100,
-		stage_text(run, "order.reference"));
+		kept, stage_text(run, "order.reference"));
 
 	stage_put(run, "credit", json_pack("{s:s}", "reason", why));
 	stage_task(run,
 		json_pack("{s:s, s:s, s:[s], s:{s:s?, s:I}}", "kind", "credit", "instruction", text,
 			"needs", "settled", "values", "reference",
-			stage_text(run, "order.reference"), "amount_fen",
-			(json_int_t)stage_number(run, "order.amount_fen", 0)));
+			stage_text(run, "order.reference"), "amount_fen", (json_int_t)fee));
 }
 
 /* ---- the end before the review ---- */
@@ -152,14 +151,14 @@ bool certificate_refused(struct stage_run *run)
 enum stage_next prepaid_ask(struct stage_run *run, int64_t asked_fen, const char *complaint)
 {
 	int64_t sent = stage_number(run, "order.amount_fen", 0);
+	OWNED char *paid = stage_yuan(sent), *asked = stage_yuan(asked_fen);
 	OWNED char *text = text_dupf(
-		"%s%s¥%lld.%02lld were sent for this renewal (order %s); the CA now asks ¥%lld.%02lld. Never transfer the difference: one "
+		"%s%s%s were sent for this renewal (order %s); the CA now asks %s. Never transfer the difference: one "
 		"application is paid by one transfer. Agree with the CA. If it takes what was sent, finish this task with decision=again: "
 		"the price is read anew. Else decision=credit: the renewal ends, the CA keeps the fee, and you own it until a later "
 		"renewal uses it or it is refunded. To have it refunded at once: xuqi renewal withdraw %s.",
-		complaint != NULL ? complaint : "", complaint != NULL ? ". " : "",
-		(long long)sent / 100, (long long)sent % 100, stage_text(run, "order.reference"),
-		(long long)asked_fen / 100, (long long)asked_fen % 100, run->id);
+		complaint != NULL ? complaint : "", complaint != NULL ? ". " : "", paid,
+		stage_text(run, "order.reference"), asked, run->id);
 
 	stage_fact(run, "prepaid_asked_fen", json_integer(asked_fen));
 	stage_task(run,

@@ -197,9 +197,11 @@ static enum stage_next payment_is_open(struct stage_run *run)
 			return stage_retry(run, "payer", "no payer account");
 	}
 	show_code_url(run);
-	return stage_move(run, ON_PAYMENT_OPENED, "to be paid by %s: ¥%lld.%02lld",
-		text_equal(payment_method(run), "wechat_pay") ? "WeChat" : "bank transfer",
-		(long long)amount / 100, (long long)amount % 100);
+
+	OWNED char *fee = stage_yuan(amount);
+
+	return stage_move(run, ON_PAYMENT_OPENED, "to be paid by %s: %s",
+		text_equal(payment_method(run), "wechat_pay") ? "WeChat" : "bank transfer", fee);
 }
 
 /* Where the money comes first, the payment page and the four fields belong to one sitting. */

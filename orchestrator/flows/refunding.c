@@ -9,13 +9,12 @@
 
 void refund_ask(struct stage_run *run, const char *why)
 {
+	OWNED char *fee = stage_yuan(stage_number(run, "order.amount_fen", 0));
 	OWNED char *text = text_dupf(
-		"%s: ¥%lld.%02lld of order %s are to come back from %s. The CA is asked by xuqi where it can be asked; otherwise ask it. "
+		"%s: %s of order %s are to come back from %s. The CA is asked by xuqi where it can be asked; otherwise ask it. "
 		"Finish this task with outcome=arrived (the credit is on the account), outcome=credited (the CA keeps it for another "
 		"application of this certificate) or outcome=never_paid (the bank did not execute the order), and evidence=WHERE.",
-		why, (long long)stage_number(run, "order.amount_fen", 0) / 100,
-		(long long)stage_number(run, "order.amount_fen", 0) % 100,
-		stage_text(run, "order.reference"), stage_text(run, "payee.name"));
+		why, fee, stage_text(run, "order.reference"), stage_text(run, "payee.name"));
 
 	stage_task(run,
 		json_pack("{s:s, s:s, s:[s, s], s:{s:s?, s:I, s:s?, s:s?, s:s?}}", "kind", "refund",

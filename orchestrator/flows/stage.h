@@ -78,7 +78,7 @@ const char *stage_text(const struct stage_run *run, const char *path);
 /* True where the renewal's CA can do this. */
 bool stage_can(const struct stage_run *run, enum capability capability);
 int64_t stage_number(const struct stage_run *run, const char *path, int64_t otherwise);
-/* `200.00 yuan` on the heap. */
+/* `¥200.00` on the heap. */
 char *stage_yuan(int64_t fen);
 bool stage_flag(const struct stage_run *run, const char *path);
 json_t *stage_at(const struct stage_run *run, const char *path);

@@ -35,7 +35,7 @@ char *stage_yuan(int64_t fen)
 {
 	uint64_t size = fen < 0 ? 0 - (uint64_t)fen : (uint64_t)fen;
 
-	return text_dupf("%s%llu.%02u yuan", fen < 0 ? "-" : "", (unsigned long long)(size / 100),
+	return text_dupf("%s¥%llu.%02u", fen < 0 ? "-" : "", (unsigned long long)(size / 100),
 		(unsigned)(size % 100));
 }
 

@@ -92,9 +92,6 @@ bool certificate_follows(const char *old_der_b64, const char *new_der_b64, struc
 /* The stage to take instead of USUAL: a withdrawal asked for, a certificate that was replaced meanwhile, a transfer
  * that came back; else USUAL. */
 const struct stage *stage_turn(struct stage_run *run, const struct stage *usual);
-
-/* ---- turning.c ---- */
-
 /* Was this step refused because its application, or its payment, is closed?  Then the conclusion is to ask the application
  * next: where the CA closed it (before its fee was verified), another one is opened. */
 bool closed_suspect(struct stage_run *run);

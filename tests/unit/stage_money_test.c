@@ -33,7 +33,7 @@ static void another_amount_is_not_paid(void **state)
 		CALL(PAY,
 			"{\"id\":\"P1\",\"amount\":{\"amount_fen\":20001},\"payee\":{\"name\":\"CA Ltd\",\"account\":\"8888\",\"bank\":\"Bank\"}}"));
 	assert_waits("submitted", "refused");
-	assert_task("renewal", "operator", "200.01 yuan, quoted were 200.00 yuan");
+	assert_task("renewal", "operator", "¥200.01, quoted were ¥200.00");
 	assert_sql("0", "select count(*) from payment_orders");
 }
 
@@ -439,7 +439,7 @@ static void a_wrong_invoice_is_disputed_and_fetched_again(void **state)
 	(void)state;
 	step_with(renewal, CALL(INVOICE, INVOICE("25440000000000000001", "19999", "Acme")));
 	assert_sql("disputed", "select state from renewals");
-	assert_task("invoice", "finance", "199.99 yuan, paid were 200.00 yuan");
+	assert_task("invoice", "finance", "¥199.99, paid were ¥200.00");
 	step_alone(renewal);
 	assert_waits("disputed", "invoice_differs");
 	finish_task("invoice", P_FINANCE, "\"resolved\":\"yes\"");
