@@ -85,6 +85,7 @@ static const struct refusal apply_refusals[] = {
 	{ "not_in_list", "NOT_BOUND", NULL },
 	{ "kind_mismatch", "KIND_MISMATCH", NULL },
 	{ "application_exists", "APPLICATION_EXISTS", NULL },
+	{ "expired_too_long", "EXPIRED_TOO_LONG", NULL },
 	{ "attachment_refused", "ATTACHMENT_UNREADABLE", "reason" },
 	{ "handler_refused", "INTENT_INCOMPLETE", "reason" },
 	{ "payee_differs", "PAYEE_DIFFERS", "reason" },

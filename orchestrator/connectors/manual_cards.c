@@ -62,7 +62,7 @@ const struct manual_card apply_card = {
 	.kind = "apply", .role = "handler", .title = "证书续期: apply and enter the remittance, in one sitting",
 	.steps =
 		"1. 在手机打开“网证通 CA”微信服务号，菜单“业务办理-证书续期”。\n"
-		"2. 在 kind 所示类别（临期或过期证书）中选择下列证书，点【下一步】。列表中没有: not_in_list；在另一类别中: kind_mismatch；提示已有申请: application_exists。\n"
+		"2. 在 kind 所示类别（临期或过期证书）中选择下列证书，点【下一步】。列表中没有: not_in_list；在另一类别中: kind_mismatch；提示已有申请: application_exists；提示过期过久、须新办: expired_too_long。\n"
 		"3. 阅读《电子认证协议》，版本须与 agreement_version 一致，再点【下一步】；不一致请停止: agreement_changed。\n"
 		"4. 在有效期选择页面选择 term 所示年限，价格须与 price 一致，点【下一步】；不一致请停止: price_differs；无此年限: term_unavailable。\n"
 		"5. 仅过期证书: 在上传附件页面按要求上传附件，点【下一步】；附件不被接受: attachment_refused。\n"
@@ -87,7 +87,7 @@ const struct manual_card apply_card = {
 		REMITTANCE,
 		{ "place", "地点", "token.place", FORM_TEXT } },
 	.asks = {
-		{ "result", "结果", "submitted|price_differs|term_unavailable|agreement_changed|not_in_list|kind_mismatch|application_exists|attachment_refused|"
+		{ "result", "结果", "submitted|price_differs|term_unavailable|agreement_changed|not_in_list|kind_mismatch|application_exists|expired_too_long|attachment_refused|"
 			"handler_refused|remittance_refused|not_arrived|payee_differs|not_done", NULL, NULL },
 		{ "application", "申请编号（页面没有则填 --）", NULL, APPLIED, NULL },
 		{ "shown_price", "页面显示的价格（元）", NULL, APPLIED "|price_differs", "yuan" },

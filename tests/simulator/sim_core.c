@@ -226,6 +226,8 @@ static const json_t *about_body(const struct sim_call *call)
 			sim_find(call->sim, "applications", application), "certificate_id");
 	if (id != NULL)
 		return sim_find(call->sim, "certificates", id);
+	if (serial == NULL)
+		serial = json_peek_text(call->body, "serial"); /* a person's request */
 	return serial == NULL ? NULL : certificate_by_serial(call->sim, serial, NULL);
 }
 
@@ -393,7 +395,7 @@ void sim_control(
 		call.operation = route->pattern;
 	if (act)
 		ledger_attempt(&call);
-	if (route != NULL && read_body(&call, route->body))
+	if (route != NULL && read_body(&call, route->body) && !(act && is_refused_by_rule(&call)))
 		route->handle(&call);
 	if (act && call.status >= 400)
 		ledger_refuse(&call, json_peek_text(call.reply, "code"));

@@ -230,6 +230,21 @@ static void a_sitting_that_is_refused_leaves_no_application(void **state)
 	assert_int_equal(apply(world, sitting(world, paid_at)), 201);
 }
 
+static void a_page_refuses_what_the_knob_says(void **state)
+{
+	struct world *world = *state;
+	OWNED char *paid_at = NULL;
+
+	bind(world);
+	paid_at = transfer(world);
+	world_knob(world, "refuse",
+		json_pack("{s:s, s:s, s:s, s:s, s:i}", "value", "expired_too_long", "method",
+			"POST", "path", "/sim/person/apply", "serial", serial(world), "times", 1));
+	assert_int_equal(apply(world, sitting(world, paid_at)), 409);
+	assert_string_equal(code(world), "EXPIRED_TOO_LONG");
+	assert_int_equal(apply(world, sitting(world, paid_at)), 201);
+}
+
 static void a_second_sitting_for_one_certificate_is_refused(void **state)
 {
 	struct world *world = *state;
@@ -440,6 +455,7 @@ int main(void)
 		WORLD_TEST(several_are_bound_in_one_sitting),
 		WORLD_TEST(a_qr_of_the_page_is_scanned_by_the_phone),
 		WORLD_TEST(a_sitting_that_is_refused_leaves_no_application),
+		WORLD_TEST(a_page_refuses_what_the_knob_says),
 		WORLD_TEST(a_second_sitting_for_one_certificate_is_refused),
 		WORLD_TEST(the_contract_and_a_person_share_one_application),
 		WORLD_TEST(a_wrong_remittance_is_typed_again),

@@ -279,6 +279,20 @@ static void a_list_is_where_the_refusals_of_the_guide_lead_on(void **state)
 	put_away();
 }
 
+static void a_page_that_says_never_after_the_payment_leaves_a_credit(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	finish("apply", P_HANDLER, "\"result\":\"expired_too_long\"");
+	step_alone(renewal);
+	assert_sql("failed", "select state from renewals");
+	assert_sql("open 20000", "select state || ' ' || amount_fen from credits");
+	assert_task("new_certificate", "operator", "新办");
+	assert_task("credit", "finance", "¥200.00");
+	assert_sql("1", "select count(*) from payment_orders");
+	put_away();
+}
+
 static void a_remittance_that_is_refused_is_entered_again_not_paid_again(void **state)
 {
 	OWNED char *renewal = a_sitting();
@@ -404,6 +418,7 @@ int main(void)
 		stage_test(one_sitting_goes_from_the_agreement_to_the_verified_remittance),
 		stage_test(another_price_before_the_fee_is_sent_is_approved_again),
 		stage_test(a_list_is_where_the_refusals_of_the_guide_lead_on),
+		stage_test(a_page_that_says_never_after_the_payment_leaves_a_credit),
 		stage_test(a_remittance_that_is_refused_is_entered_again_not_paid_again),
 		stage_test(what_a_person_cannot_mean_is_asked_again),
 		stage_test(what_a_ca_does_not_offer_is_never_called),
