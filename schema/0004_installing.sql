@@ -21,6 +21,8 @@ begin
   select unit_id into v_unit from certificate_sets where id = r.set_id;
   if r.touch_approval is null or is_held(v_unit, r.ca) then
     raise exception 'renewal % may not touch its token now: touch approval missing or held', r.id using errcode = 'XQ409';
+  elsif jsonb_typeof(r.facts->'withdraw') = 'object' then -- asked first; both ask under the renewal's lock
+    raise exception 'renewal % is being withdrawn: its token stays as it is', r.id using errcode = 'XQ409';
   end if;
   select expires_at into v_until from pin_attempts
     where permit_ref = p_ref and order_id = p_order and outcome is null and cleared_at is null;

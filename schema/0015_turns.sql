@@ -393,6 +393,21 @@ begin
   return r;
 end $$;
 
+-- Why R cannot be withdrawn at present, and what to do; null: it can.  While an agent has a permit nobody knows what is on
+-- the token; once it reported that it wrote nothing whole, the renewal can be left even as installing.
+create function withdrawal_hindered(r renewals) returns text language sql stable as $$
+  select case
+    when o.state = 'permitted' then format('renewal %s: the agent of workstation %s has a permit for one use of the PIN and may be writing '
+      'the token just now. Ask again once it has reported (xuqi renewal show %s); where it stays silent, finish its task of kind pin first',
+      r.id, coalesce(w.name, '?'), r.id)
+    when o.state = 'reported' and o.outcome = 'installed' then format('renewal %s: its certificate is on the token already: it cannot be withdrawn any more', r.id)
+    when not exists (select from renewal_edges where from_state = r.state and event in ('withdrawn_by_person', 'withdrawn_paid'))
+      and not (r.state = 'installing' and coalesce(o.state = 'reported', false))
+      then format('renewal %s is %s: it cannot be withdrawn any more', r.id, r.state) end
+  from (select) one left join install_orders o on o.renewal_id = r.id and o.state <> 'closed'
+  left join tokens t on t.id = o.token_id left join workstations w on w.id = t.workstation_id
+$$;
+
 -- Withdraw: a dry run says what is lost, a commit asks the renewal's next step to do it (the CA must be told first).
 create function renewal_withdraw(p jsonb, p_ref text, d jsonb) returns jsonb language plpgsql as $$
 declare r renewals := renewal_named(p, p_ref); v_paid boolean; v_amount bigint; v_lost text;
@@ -402,8 +417,8 @@ begin
   v_amount := (select amount_fen from dues where renewal_id = r.id);
   if coalesce(d->>'reason', '') = '' then
     raise exception 'a withdrawal wants a reason: add --reason TEXT' using errcode = 'P0001';
-  elsif not exists (select from renewal_edges where from_state = r.state and event in ('withdrawn_by_person', 'withdrawn_paid')) then
-    raise exception 'renewal % is %: it cannot be withdrawn any more', r.id, r.state using errcode = 'XQ409';
+  elsif withdrawal_hindered(r) is not null then
+    raise exception '%', withdrawal_hindered(r) using errcode = 'XQ409';
   elsif jsonb_typeof(r.facts->'withdraw') = 'object' then -- null once it was kept
     raise exception 'renewal % is being withdrawn already', r.id using errcode = 'XQ409';
   end if;

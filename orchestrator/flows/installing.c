@@ -121,6 +121,11 @@ static enum stage_next remedied_by_person(struct stage_run *run, const char *tas
 {
 	bool pin = text_equal(task, "pin");
 
+	if (json_is_object(stage_at(
+		    run, "facts.withdraw"))) { /* nothing whole was written: it can be left */
+		stage_close_task(run, task);
+		return queue_again(run, moves);
+	}
 	if (stage_flag(run, "install.answered") && !(pin && stage_flag(run, "pin_barred")))
 		return queue_again(run, moves);
 	if (pin)

@@ -33,7 +33,9 @@ static bool permit_may_be_out(const struct stage_run *run)
 {
 	const char *install = stage_text(run, "install.state");
 
-	return text_equal(install, "permitted") || text_equal(install, "reported");
+	return text_equal(install, "permitted") ||
+		(text_equal(install, "reported") &&
+			text_equal(stage_text(run, "install.outcome"), "installed"));
 }
 
 static bool is_withdrawn(const struct stage_run *run)
@@ -105,6 +107,32 @@ static enum stage_next withdrawing_settle(struct stage_run *run)
 	if (json_is_string(refund))
 		stage_fact_text(run, "refund_id", json_string_value(refund));
 	return leave(run, json_string_value(refund));
+}
+
+/* An agent can find the new certificate whole on the token and report it without a permit, after the withdrawal was
+ * asked: then it came too late, and whoever asked is told. */
+static bool came_too_late(const struct stage_run *run)
+{
+	bool is_installed = run->turn.state == RENEWAL_INSTALLED ||
+		run->turn.state == RENEWAL_AWAITING_INVOICE || run->turn.state == RENEWAL_DISPUTED;
+
+	return is_installed && json_is_object(stage_at(run, "facts.withdraw"));
+}
+
+static enum stage_next too_late_decide(struct stage_run *run)
+{
+	OWNED char *text = text_dupf(
+		"%s asked to withdraw this renewal (%s), but its certificate was on the token already. It is paid and installed, and "
+		"the renewal goes on. If the certificate must not be used, have the CA revoke it. Finish this task with decision=keep.",
+		stage_text(run, "facts.withdraw.by"), stage_text(run, "facts.withdraw.reason"));
+
+	stage_fact(run, "withdraw", json_null());
+	stage_note(run, "withdrawal_dropped", "it was installed already; the renewal goes on");
+	stage_task(run,
+		json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "kind", "withdrawal", "title",
+			"撤回: it was installed before it could be withdrawn", "instruction", text,
+			"if_ignored", "The certificate stays valid.", "needs", "decision"));
+	return stage_wait(run, NULL, 0);
 }
 
 /* ---- the bank gave the transfer back, before the CA approved ---- */
@@ -283,6 +311,7 @@ static const struct {
 	enum stage_next (*settle)(struct stage_run *run);
 } turns[] = {
 	{ is_withdrawn, withdrawing_decide, withdrawing_settle },
+	{ came_too_late, too_late_decide, nothing_called },
 	{ is_returned, returned_decide, nothing_called },
 	{ is_closed, closed_decide, closed_settle },
 	{ is_replaced, replaced_decide, nothing_called },

@@ -199,10 +199,14 @@ static bool may_touch(
 {
 	const struct row_set *set = store_get(&store->set, renewal->set);
 
-	return (renewal->touch_approval != 0 && !store_is_held(store, set->unit)) ||
-		fault_set(fault, FAULT_CONFLICT,
+	if (renewal->touch_approval == 0 || store_is_held(store, set->unit))
+		return fault_set(fault, FAULT_CONFLICT,
 			"renewal %" PRId64
 			" may not touch its token now: touch approval missing or held",
+			renewal->id);
+	return !json_is_object(json_object_get(renewal->facts, "withdraw")) ||
+		fault_set(fault, FAULT_CONFLICT,
+			"renewal %" PRId64 " is being withdrawn: its token stays as it is",
 			renewal->id);
 }
 

@@ -17,18 +17,38 @@ static bool has_edge(const char *state, const char *event)
 	return false;
 }
 
-static bool may_withdraw(const struct row_renewal *renewal, const json_t *doc, struct fault *fault)
+/* withdrawal_hindered of the schema. */
+static bool is_hindered(
+	const struct store *store, const struct row_renewal *renewal, struct fault *fault)
+{
+	const struct row_install *install = store_install_of(store, renewal->id);
+	bool reported = install != NULL && text_equal(install->state, "reported");
+
+	if (install != NULL && text_equal(install->state, "permitted"))
+		return !fault_set(fault, FAULT_CONFLICT,
+			"renewal %" PRId64 ": an agent may be writing its token", renewal->id);
+	if (reported && text_equal(install->outcome, "installed"))
+		return !fault_set(fault, FAULT_CONFLICT,
+			"renewal %" PRId64 " is on its token already", renewal->id);
+	if (has_edge(renewal->state, "withdrawn_by_person") ||
+		has_edge(renewal->state, "withdrawn_paid") ||
+		(reported && text_equal(renewal->state, "installing")))
+		return false;
+	return !fault_set(fault, FAULT_CONFLICT,
+		"renewal %" PRId64 " is %s: it cannot be withdrawn any more", renewal->id,
+		renewal->state);
+}
+
+static bool may_withdraw(const struct store *store, const struct row_renewal *renewal,
+	const json_t *doc, struct fault *fault)
 {
 	const char *reason = json_peek_text(doc, "reason");
 
 	if (reason == NULL || *reason == '\0')
 		return fault_set(
 			fault, FAULT_INPUT, "a withdrawal wants a reason: add --reason TEXT");
-	if (!has_edge(renewal->state, "withdrawn_by_person") &&
-		!has_edge(renewal->state, "withdrawn_paid"))
-		return fault_set(fault, FAULT_CONFLICT,
-			"renewal %" PRId64 " is %s: it cannot be withdrawn any more", renewal->id,
-			renewal->state);
+	if (is_hindered(store, renewal, fault))
+		return false;
 	if (json_is_object(json_object_get(renewal->facts, "withdraw")))
 		return fault_set(fault, FAULT_CONFLICT,
 			"renewal %" PRId64 " is being withdrawn already", renewal->id);
@@ -89,7 +109,7 @@ bool ask_withdraw(struct store *store, struct ask *ask)
 	if (renewal == NULL)
 		return fault_set(
 			ask->fault, FAULT_ABSENT, "there is no renewal %s", ask_text(ask, 1));
-	if (!may_withdraw(renewal, doc, ask->fault))
+	if (!may_withdraw(store, renewal, doc, ask->fault))
 		return false;
 	if (json_is_true(json_object_get(doc, "commit")) &&
 		!withdraw(store, renewal, person, doc, ask->fault))

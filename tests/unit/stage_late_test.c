@@ -362,6 +362,107 @@ static void a_clock_that_is_set_back_loses_no_wake_up_and_makes_none(void **stat
 	assert_sql("t", "select due_at <= clock_timestamp() from renewals");
 }
 
+/* ---- a withdrawal while a token is being written ---- */
+
+static const char permit[] = "select pin_permit(1, 1, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 't1')";
+
+/* In install_queued, paid, its order offered to the agent. */
+static char *an_offered_installation(void)
+{
+	char *renewal = a_renewal_in("approved");
+	a_linked_transfer(renewal);
+	walk(renewal, to_queue);
+	(void)sql(
+		"insert into install_orders (renewal_id, token_id, body, state, offered_to) values (%s, 1, '{\"new\":[]}', 'offered', 1)",
+		renewal);
+	return renewal;
+}
+
+static void reports(const char *outcome, const char *ref)
+{
+	(void)sql(
+		"select install_result(1, 1, '{\"outcome\":\"%s\",\"permit_ref\":%s,\"login_attempted\":%s}')",
+		outcome, ref, strcmp(ref, "null") == 0 ? "false" : "true");
+}
+
+static const char refuses_now[] =
+	"select renewal_withdraw(" P_OPERATOR ", '%s', '{\"reason\":\"x\"}')";
+
+static void a_withdrawal_that_was_asked_first_gets_no_permit(void **state)
+{
+	OWNED char *renewal = an_offered_installation();
+	(void)state;
+	withdraw(renewal);
+	refused("is being withdrawn", permit);
+	step_with(renewal, CALL(WITHDRAW, "{\"state\":\"withdrawn\"}"));
+	assert_string_equal(state_now(), "refunding");
+	assert_sql("0", "select count(*) from pin_attempts");
+}
+
+static void a_permit_that_is_out_refuses_a_withdrawal_and_says_what_to_do(void **state)
+{
+	OWNED char *renewal = an_offered_installation();
+	(void)state;
+	(void)sql(permit);
+	refused("may be writing the token just now. Ask again once it has reported", refuses_now,
+		renewal);
+	step_alone(renewal);
+	refused("may be writing the token just now", refuses_now, renewal);
+	assert_sql("f", "select facts ? 'withdraw' from renewals");
+	reports("installed", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"");
+	refused("is on the token already", refuses_now, renewal);
+	step_alone(renewal);
+	assert_string_equal(state_now(), "installed");
+}
+
+static void a_pin_that_was_refused_lets_the_renewal_be_withdrawn(void **state)
+{
+	OWNED char *renewal = an_offered_installation();
+	(void)state;
+	(void)sql(permit);
+	step_alone(renewal);
+	reports("pin_incorrect", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"");
+	step_alone(renewal);
+	assert_waits("installing", "pin");
+	withdraw(renewal);
+	step_alone(renewal);
+	assert_string_equal(state_now(), "install_queued");
+	refused("is being withdrawn", "update install_orders set state = 'offered'; %s", permit);
+	step_with(renewal, CALL(WITHDRAW, "{\"state\":\"withdrawn\"}"));
+	assert_string_equal(state_now(), "refunding");
+	assert_sql("0", "select count(*) from tasks where kind = 'pin' and state = 'open'");
+	assert_sql("t", "select outcome = 'incorrect' and cleared_at is null from pin_attempts");
+}
+
+static void a_report_that_nothing_was_written_does_not_delay_a_withdrawal(void **state)
+{
+	OWNED char *renewal = an_offered_installation();
+	(void)state;
+	reports("token_full", "null");
+	step_alone(renewal);
+	assert_waits("install_queued", "install");
+	withdraw(renewal);
+	step_with(renewal, CALL(WITHDRAW, "{\"state\":\"withdrawn\"}"));
+	assert_string_equal(state_now(), "refunding");
+}
+
+/* The agent found it whole on the token, and needed no permit. */
+static void a_withdrawal_that_came_too_late_is_told(void **state)
+{
+	OWNED char *renewal = an_offered_installation();
+	(void)state;
+	withdraw(renewal);
+	reports("installed", "null");
+	step_alone(renewal);
+	step_alone(renewal);
+	assert_string_equal(state_now(), "installed");
+	step_alone(renewal);
+	assert_task("withdrawal", "operator", "operator asked to withdraw this renewal (");
+	assert_sql("1", "select count(*) from journal where event = 'withdrawal_dropped'");
+	step_with(renewal, CALL(INSTALL_REPORT, "{}"));
+	assert_string_equal(state_now(), "awaiting_invoice");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +487,11 @@ int main(void)
 		stage_test(a_text_that_looks_sealed_stops_nothing),
 		stage_test(a_wake_up_during_a_step_outlives_a_move_with_a_pause),
 		stage_test(a_clock_that_is_set_back_loses_no_wake_up_and_makes_none),
+		stage_test(a_withdrawal_that_was_asked_first_gets_no_permit),
+		stage_test(a_permit_that_is_out_refuses_a_withdrawal_and_says_what_to_do),
+		stage_test(a_pin_that_was_refused_lets_the_renewal_be_withdrawn),
+		stage_test(a_report_that_nothing_was_written_does_not_delay_a_withdrawal),
+		stage_test(a_withdrawal_that_came_too_late_is_told),
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
 }
