@@ -7,6 +7,9 @@ create function task_open(p_renewal bigint, p_task jsonb) returns void language 
 declare v_last tasks; v_given bigint; v_tell timestamptz := (p_task->>'escalate_at')::timestamptz;
 begin
   select * into v_last from tasks where renewal_id = p_renewal and kind = p_task->>'kind' order by id desc limit 1;
+  if v_last.id = (p_task->>'seen')::bigint and v_last.closed_by is not null then
+    return; -- a person answered while the step that asks again was under way: their answer has woken the renewal
+  end if;
   if v_last.state <> 'open' and v_last.closed_by is null and v_last.opened_at > now() - interval '30 days' then
     v_tell := least(v_last.escalate_at, v_tell);
     v_given := case when v_last.assigned_by is not null then v_last.assignee_id end;
@@ -58,6 +61,8 @@ begin
     raise exception 'task % is for %', p_id, t.owner using errcode = 'XQ403';
   elsif t.state <> 'open' then
     raise exception 'task % is closed already', p_id using errcode = 'XQ409';
+  elsif t.kind = 'export' then
+    raise exception 'task % ends by itself, once no approved order is left out of a file: xuqi payment export', p_id using errcode = 'XQ409';
   elsif t.secret is not null then -- a code is alive until the CA says otherwise, and there is never a second one
     raise exception 'task % ends by itself: when the CA tells that its code was used, or when it runs out (%)', p_id, t.due_at using errcode = 'XQ409';
   end if;

@@ -1,15 +1,42 @@
 -- Payment files, statements, links.
 
+-- What the next payment file takes: approved, awaited, in no file yet, and neither held nor in doubt.
+create view exportable_orders as
+select o.*, s.unit_id
+from payment_orders o join dues d on d.order_id = o.id join renewals r on r.id = d.renewal_id
+join certificate_sets s on s.id = r.set_id
+where o.status = 'open' and o.method = 'bank_transfer' and r.state = 'awaiting_payment'
+  and r.blocked_reason is distinct from 'certificate' and jsonb_typeof(r.facts->'withdraw') is distinct from 'object' and not is_held(s.unit_id, r.ca);
+
 -- Put every open order into one file; the bytes are made by the caller and are the same for the same orders.
 create function payments_to_export(p jsonb) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('id', o.id, 'reference', o.reference, 'payer_account', o.payer_account,
     'payer_name', o.payer_name, 'payee_name', o.payee_name, 'payee_account', o.payee_account, 'payee_bank', o.payee_bank,
     'amount_fen', o.amount_fen) order by o.id), '[]')
-  from payment_orders o join dues d on d.order_id = o.id join renewals r on r.id = d.renewal_id
-  join certificate_sets s on s.id = r.set_id
-  where o.status = 'open' and o.method = 'bank_transfer' and r.state = 'awaiting_payment'
-    and r.blocked_reason is distinct from 'certificate' and jsonb_typeof(r.facts->'withdraw') is distinct from 'object' and not is_held(s.unit_id, r.ca) and in_scope(s.unit_id, (p->>'unit')::bigint)
+  from exportable_orders o where in_scope(o.unit_id, (p->>'unit')::bigint)
 $$;
+
+-- One task for all orders that wait for a payment file: opened, kept up to date and closed as a set, once a minute
+-- (engine_reap) and by each export.  Its deadline is that of the oldest, which xuqid counts (tasks_tend).
+create function payments_ask() returns void language plpgsql as $$
+declare v_values jsonb; v_count bigint;
+begin
+  perform pg_advisory_xact_lock(hashtext('xuqi.payments_ask')); -- an export, and the minute
+  select count(*), jsonb_build_object('orders', count(*), 'amount_fen', sum(amount_fen), 'oldest', min(made_at), 'newest', max(made_at))
+    into v_count, v_values from exportable_orders;
+  if v_count = 0 then
+    update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"xuqid"}' where kind = 'export' and state = 'open';
+    return;
+  end if;
+  update tasks set values = v_values where kind = 'export' and state = 'open' and values <> v_values;
+  if not exists (select from tasks where kind = 'export' and state = 'open') then
+    insert into tasks (kind, role, title, instruction, if_ignored, values)
+    values ('export', 'finance', '付款: approved payment orders are in no payment file yet',
+      'Make the file with xuqi payment export --out FILE --commit, upload it at the bank, and release it there as your house does. '
+      || 'This task ends by itself once no approved order is left out of a file.',
+      'Nothing is transferred: the quotes run out and the certificates may expire.', v_values);
+  end if;
+end $$;
 
 -- Why nothing is exported: the CA names another payee, or an open order is to one that is not the pinned one any more.
 create function payee_alert(p_pinned jsonb) returns text language sql stable as $$
@@ -42,6 +69,7 @@ begin
   end if;
   perform audit_add(p->>'login', 'payments.exported', 'payment_file:' || v_id,
     jsonb_build_object('count', v_count, 'total_fen', p_total));
+  perform payments_ask();
   return jsonb_build_object('file', v_id);
 end $$;
 

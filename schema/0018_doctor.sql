@@ -139,6 +139,7 @@ begin
   told as (insert into journal (renewal_id, event, by, text)
     select renewal_id, 'order_cancelled', 'xuqid', reference || ': the renewal has ended, and no file holds it' from void)
   select 'payment_order', reference from void;
+  perform payments_ask();
 end $$;
 
 -- ---------------------------------------------------------------- clocks and office

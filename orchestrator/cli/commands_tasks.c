@@ -19,7 +19,7 @@ static const struct field task_done_list[] = {
 };
 
 static const struct field task_list[] = {
-	{ "--kind", "KIND", FIELD_QUERY, 0, "kind", "bind, agreement, attachment, intent, insert_token, pin, finance_match, …" },
+	{ "--kind", "KIND", FIELD_QUERY, 0, "kind", "bind, agreement, attachment, intent, insert_token, pin, export, finance_match, …" },
 	{ "--mine", NULL, FIELD_QUERY_FLAG, 0, "mine", "only those for you, or for whom you stand in" },
 	{ "--overdue", NULL, FIELD_QUERY_FLAG, 0, "overdue", "only those whose deadline has passed" },
 	{ "--state", "open|done|all", FIELD_QUERY, 0, "state", "open if not given" },

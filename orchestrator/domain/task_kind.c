@@ -28,6 +28,7 @@ const struct task_kind task_kinds[] = {
 	/* the money (guide chapter 3) */
 	{ "payer", "admin", 1, 1, "admin", "No payer account is known for this legal entity", "This renewal is not paid." },
 	{ "payee_changed", "finance", 0, 1, "approver", "The CA names another payee", "No payment order is exported and no payment is opened." },
+	{ "export", "finance", 1, 1, "approver", "付款: approved payment orders are in no payment file yet", "Nothing is transferred: the quotes run out and the certificates may expire." },
 	{ "finance_match", "finance", 1, 1, "approver", "A transfer without its reference waits for a decision", "The transfer is not declared to the CA." },
 	{ "restored_erasures", "admin", 1, 1, "admin", "A backup was restored: erase again what was erased since", "Personal data that was erased is here again, sealed and masked." },
 	{ "restored_payments", "finance", 0, 1, "approver", "A backup was restored: look for transfers that it does not know", "No payment file is made." },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gates that guard money and tokens, tried where they stand: in the database.  Permits for a PIN are in
  * permit_test.c, what no sequence of calls may bring about in invariants_test.c. */
+#include "sql.h"
 #include "tests/unit/walks.h"
 
 /* ---- spend and touch ---- */
@@ -308,6 +309,40 @@ static void an_order_is_exported_once(void **state)
 		"insert into dues (renewal_id, order_id, amount_fen) values (%s, 1, 1)", renewal);
 }
 
+/* One task for all of them, whoever exports ends it. */
+static void orders_that_no_file_holds_are_a_task_of_finance(void **state)
+{
+	A_RENEWAL();
+	approve("all");
+	walk(renewal, to_drafting);
+	assert_sql("0", "select count(*) from engine_reap()");
+	assert_sql("0", "select count(*) from tasks");
+	int64_t epoch = claim(renewal);
+	(void)sql(
+		"select renewal_conclude(%s, %lld, 'test', '{\"order\":{\"reference\":\"XQ0000000012\",\"payer_account\":\"6222\",\"payer_name\":\"Acme\","
+		"\"payee_name\":\"CA\",\"payee_account\":\"1\",\"payee_bank\":\"B\",\"amount_fen\":20000}}')",
+		renewal, (long long)epoch);
+	walk(renewal,
+		(const char *const[]){ "intent_needed", "awaiting_intent", "application_submitted",
+			"submitted", "payment_opened", "awaiting_payment", NULL });
+	for (int i = 0; i < 2; i++)
+		assert_sql("0", "select count(*) from engine_reap()"); /* mends nothing */
+	assert_sql("finance open 1 20000",
+		"select role || ' ' || state || ' ' || (values->>'orders') || ' ' || (values->>'amount_fen') from tasks");
+	refused("ends by itself", "select task_done(" P_FINANCE ", 1, '{\"commit\":true}')");
+	assert_sql("export", "select kind from (%s) untended",
+		sql_task_untended); /* xuqid counts its deadline */
+	(void)sql("select hold_set(" P_OPERATOR ", '{\"reason\":\"x\"}')");
+	(void)sql("select count(*) from engine_reap()");
+	assert_sql("done", "select state from tasks"); /* a hold: nothing may be exported */
+	(void)sql("select hold_release(" P_OPERATOR ", 1)");
+	(void)sql("select hold_release(" P_APPROVER ", 1)");
+	(void)sql("select count(*) from engine_reap()");
+	assert_sql("1", "select count(*) from tasks where state = 'open'");
+	(void)sql("select payments_exported(" P_FINANCE ", '{1}', 'csv', 20000)");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+}
+
 /* Two transfers and two orders of the same amount. */
 static void two_transfers_and_two_orders(void)
 {
@@ -433,6 +468,7 @@ int main(void)
 		database_test(an_alert_about_the_payee_stops_what_spends),
 		database_test(a_certificate_has_one_open_renewal),
 		database_test(an_order_is_exported_once),
+		database_test(orders_that_no_file_holds_are_a_task_of_finance),
 		database_test(a_match_is_released_by_a_second_person),
 		database_test(a_suggestion_gives_way_to_a_reference),
 	};
