@@ -8,7 +8,7 @@ void opening_forget(struct stage_run *run)
 {
 	static const char *const facts[] = { "application_id", "agreed", "intent", "attached",
 		"term", "submitted", "abandon", "payment_id", "requote", "quote_expires_at",
-		"remittance_refused", "redeclare", "prepaid_asked_fen" };
+		"remittance_refused", "payment_late", "redeclare", "prepaid_asked_fen" };
 
 	for (size_t i = 0; i < COUNT_OF(facts); i++)
 		stage_fact(run, facts[i], json_null());

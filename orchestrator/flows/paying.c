@@ -87,8 +87,14 @@ static int64_t price_now(const struct stage_run *run)
 	return -1;
 }
 
-/* The quote ran out before anything was paid: another one within what was approved, else the application is given up
- * and its new price approved before another is made. */
+/* Was another fee sent already?  Then a new draft is where finance decides about it. */
+static bool sent_another(const struct stage_run *run, int64_t price)
+{
+	return order_is_paid(run) && price != stage_number(run, "order.amount_fen", 0);
+}
+
+/* The quote ran out: another one within what was approved, else the application is given up and its new price approved
+ * before another is made. */
 static enum stage_next requoted(struct stage_run *run)
 {
 	int64_t price = price_now(run);
@@ -103,7 +109,7 @@ static enum stage_next requoted(struct stage_run *run)
 	}
 	if (!text_equal(run->outcome.code, "PRICE_CHANGED") || price <= 0)
 		return stage_refused(run);
-	if (price <= stage_number(run, "approved_fen", 0))
+	if (price <= stage_number(run, "approved_fen", 0) && !sent_another(run, price))
 		stage_put(run, "quoted_fen", json_integer(price));
 	else
 		stage_fact(run, "abandon", json_true());
@@ -116,7 +122,9 @@ static enum stage_next given_up(struct stage_run *run)
 		return stage_refused(run);
 	opening_forget(run);
 	return stage_move(run, ON_APPLICATION_CLOSED,
-		"withdrawn unpaid: its price is above what was approved; opened anew");
+		order_is_paid(run)
+			? "withdrawn: its price is not what was sent any more; opened anew"
+			: "withdrawn unpaid: its price is above what was approved; opened anew");
 }
 
 static enum stage_next pay_refused(struct stage_run *run)
@@ -260,8 +268,10 @@ static enum stage_next payment_ran_out(struct stage_run *run)
 	stage_close_task(run, "wechat_pay");
 	if (!order_is_paid(run))
 		stage_put(run, "cancel_order", json_true());
-	return stage_move(
-		run, ON_PAYMENT_CLOSED, "the CA's payment ran out unpaid; a new one is opened");
+	return stage_move(run, ON_PAYMENT_CLOSED,
+		order_is_paid(run)
+			? "the CA's payment ran out before the transfer left; a new one is opened for it"
+			: "the CA's payment ran out unpaid; a new one is opened");
 }
 
 static bool is_wechat(const struct stage_run *run)
@@ -297,7 +307,23 @@ static enum stage_next paying_decide(struct stage_run *run)
 	if (stage_text(run, "facts.remittance_refused") != NULL &&
 		stage_answer(run, "remittance") == NULL)
 		return stage_await(run, "remittance_refused");
+	if (stage_flag(run, "facts.payment_late") && payment != NULL)
+		return stage_call(run, CONNECTOR_PAY_STATUS, payment, NULL);
 	return remit_call(run);
+}
+
+/* Finance has spoken with the CA: the payment takes the transfer after all, or a new one does. */
+static enum stage_next late_settle(struct stage_run *run)
+{
+	enum verdict verdict = remit_verdict(run);
+
+	if (run->outcome.kind == OUTCOME_REFUSED)
+		return stage_refused(run);
+	stage_fact(run, "payment_late", json_null());
+	stage_fact(run, "remittance_refused", json_null());
+	if (verdict == VERDICT_VERIFIED)
+		return is_verified(run);
+	return verdict == VERDICT_CLOSED ? payment_ran_out(run) : stage_wait(run, NULL, 0);
 }
 
 /* 微信支付: paid, still open, or run out.  After the code's two hours the CA is asked once more before it is closed. */
@@ -368,6 +394,8 @@ static enum stage_next paying_settle(struct stage_run *run)
 	if (run->call.op == CONNECTOR_PAY_STATUS || run->call.op == CONNECTOR_CLOSE) {
 		if (is_wechat(run))
 			return code_settle(run);
+		if (stage_flag(run, "facts.payment_late"))
+			return late_settle(run);
 		return closed_settle(run);
 	}
 	return opening_settle(run);
@@ -406,6 +434,8 @@ static enum stage_next verifying_settle(struct stage_run *run)
 	case VERDICT_REFUSED:
 		break;
 	}
+	if (closed_suspect(run))
+		return STAGE_CONCLUDE;
 	remit_ask_finance(run);
 	return stage_move(run, ON_REMITTANCE_REFUSED,
 		"the CA refused the remittance: finance compares it with the bank's record");

@@ -139,6 +139,30 @@ static char *value_text(const struct stage_run *run, const char *path)
 	return text_dup(text != NULL ? text : "-");
 }
 
+/* Its payment ran out before the transfer left: it takes no declaration any more, however often it is repeated. */
+static bool is_late(const struct stage_run *run)
+{
+	return text_equal(verdict_code(run), "PAYMENT_EXPIRED") ||
+		(text_equal(run->outcome.code, "STATE_CONFLICT") &&
+			text_equal(json_peek_text(run->outcome.data, "state"), "expired"));
+}
+
+static char *remedy_text(const struct stage_run *run, const char *why, const char *what)
+{
+	if (!is_late(run))
+		return text_dupf(
+			"The CA refused the remittance: %s. %s. Compare account, name, amount and time with the bank's receipt, letter by "
+			"letter, put it right with the CA or the bank, then finish this task with retry=yes: the bank's own record is "
+			"declared again. Never transfer a second time for it.",
+			why, what);
+	return text_dupf(
+		"The CA refused the remittance: %s. The transfer left after the CA's quote had run out, so that its payment takes no "
+		"remittance any more. Call the CA and agree that the same transfer pays a new payment; then finish this task with "
+		"retry=yes: the CA is asked for a new payment, and the bank's own record is declared to that one. If the CA does not "
+		"agree, have the money returned: xuqi renewal withdraw %s. Never transfer a second time for it.",
+		why, run->id);
+}
+
 void remit_ask_finance(struct stage_run *run)
 {
 	const struct mismatch *mismatch = mismatch_of(run);
@@ -147,12 +171,9 @@ void remit_ask_finance(struct stage_run *run)
 	OWNED char *ours = value_text(run, mismatch->ours);
 	OWNED char *why =
 		text_dupf("%s%s%s", code, reason != NULL ? ", " : "", reason != NULL ? reason : "");
-	OWNED char *text = text_dupf(
-		"The CA refused the remittance: %s. %s. Compare account, name, amount and time with the bank's receipt, letter by "
-		"letter, put it right with the CA or the bank, then finish this task with retry=yes: the bank's own record is "
-		"declared again. Never transfer a second time for it.",
-		why, mismatch->text);
+	OWNED char *text = remedy_text(run, why, mismatch->text);
 
+	stage_fact(run, "payment_late", is_late(run) ? json_true() : json_null());
 	stage_fact_text(run, "remittance_refused", why);
 	stage_task(run,
 		json_pack("{s:s, s:s, s:[s], s:{s:s, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?}}",

@@ -64,7 +64,8 @@ enum verdict {
 };
 
 enum verdict remit_verdict(const struct stage_run *run);
-/* Finance's task with both spellings side by side, and the fact that nothing is declared before it is answered. */
+/* Finance's task with both spellings side by side, and the fact that nothing is declared before it is answered; where the
+ * payment had run out before the transfer left, also facts.payment_late: the payment is asked next, not declared to. */
 void remit_ask_finance(struct stage_run *run);
 /* Seconds until a transfer that had not arrived is declared again: at the policy's next time of a working day, else
  * after the settings' interval; within office hours where the CA keeps them. */
@@ -112,6 +113,13 @@ enum stage_next prepaid_ask(struct stage_run *run, int64_t asked_fen, const char
 /* True from then on until the decision is carried out, which prepaid_decide does. */
 bool prepaid_differs(const struct stage_run *run);
 enum stage_next prepaid_decide(struct stage_run *run);
+
+/* ---- reviewing.c ---- */
+
+/* Did the CA just answer that the paid application is closed?  Then its fee is kept for another application, which is
+ * opened at once, or comes back. */
+bool review_closed_it(const struct stage_run *run);
+enum stage_next review_is_closed(struct stage_run *run);
 
 /* ---- correcting.c ---- */
 

@@ -144,6 +144,61 @@ static void a_remittance_that_differs_is_a_matter_for_finance(void **state)
 	assert_sql("1", "select count(*) from payment_orders");
 }
 
+/* Its transfer left after the quote had run out; finance has asked the CA, and says so. */
+static char *a_late_payment(void)
+{
+	char *renewal = a_renewal_in("awaiting_payment");
+	a_linked_transfer(renewal);
+	(void)sql(
+		"update renewals set facts = facts || '{\"quote_expires_at\":\"2026-01-01T00:00:00Z\"}'");
+	step_with(renewal, SAYS(REMIT, REFUSED, "PAYMENT_EXPIRED", NULL));
+	assert_waits("awaiting_payment", "remittance_refused");
+	assert_task("remittance", "finance", "the CA is asked for a new payment");
+	step_alone(renewal);
+	assert_waits("awaiting_payment", "remittance_refused");
+	finish_task("remittance", P_FINANCE, "\"retry\":\"yes\"");
+	return renewal;
+}
+
+static void a_transfer_that_left_too_late_pays_a_new_payment(void **state)
+{
+	OWNED char *renewal = a_late_payment();
+	(void)state;
+	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"expired\"}"));
+	assert_sql("submitted", "select state from renewals");
+	step_with(renewal, CALL(SUBMIT, "{\"quote_expires_at\":\"2030-01-01T00:00:00Z\"}"));
+	step_with(renewal,
+		CALL(PAY,
+			"{\"id\":\"P2\",\"amount\":{\"amount_fen\":20000},\"payee\":{\"name\":\"CA Ltd\",\"account\":\"8888\",\"bank\":\"Bank\"}}"));
+	assert_sql("awaiting_payment", "select state from renewals");
+	step_with(renewal, CALL(REMIT, "{\"state\":\"verifying\"}"));
+	assert_string_equal(fake.said[0].id, "P2");
+	assert_non_null(strstr(fake.said[0].body, "Acme(raw)")); /* the same transfer */
+	assert_sql("linked", "select string_agg(status, ' ') from payment_orders");
+}
+
+static void a_late_payment_that_the_ca_took_by_hand_is_not_declared_again(void **state)
+{
+	OWNED char *renewal = a_late_payment();
+	(void)state;
+	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"verified\"}"));
+	assert_sql("paid", "select state from renewals");
+}
+
+/* It is given up; the new draft is where finance decides about the difference. */
+static void a_late_transfer_pays_no_other_price(void **state)
+{
+	OWNED char *renewal = a_late_payment();
+	(void)state;
+	step_with(renewal, CALL(PAY_STATUS, "{\"state\":\"expired\"}"));
+	step_with(renewal,
+		SAYS(SUBMIT, REFUSED, "PRICE_CHANGED",
+			"{\"terms\":[{\"years\":1,\"price_fen\":19000}]}"));
+	step_with(renewal, CALL(WITHDRAW, "{\"state\":\"withdrawn\"}"));
+	assert_sql("bound linked",
+		"select r.state || ' ' || o.status from renewals r, payment_orders o");
+}
+
 /* ---- review ---- */
 
 static void a_rejection_leads_to_the_refund(void **state)
@@ -482,6 +537,9 @@ int main(void)
 		stage_test(nothing_is_declared_before_a_transfer_is_linked),
 		stage_test(a_transfer_that_has_not_arrived_is_declared_again_later),
 		stage_test(a_remittance_that_differs_is_a_matter_for_finance),
+		stage_test(a_transfer_that_left_too_late_pays_a_new_payment),
+		stage_test(a_late_payment_that_the_ca_took_by_hand_is_not_declared_again),
+		stage_test(a_late_transfer_pays_no_other_price),
 		stage_test(a_rejection_leads_to_the_refund),
 		stage_test(a_correction_goes_back_into_review),
 		stage_test(what_is_issued_must_follow_the_old_certificate),
