@@ -276,6 +276,10 @@ static enum stage_next correction_settle(struct stage_run *run)
 		return part_sent(run);
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return stage_refused(run);
+	if (review_closed_it(run)) {
+		forget_parts(run);
+		return review_is_closed(run);
+	}
 	if (!text_equal(json_peek_text(run->outcome.data, "state"), "correction_required"))
 		return reviewed_again(
 			run); /* there its result is read: reviewed, approved or rejected */

@@ -49,6 +49,11 @@ static enum standing standing_of(const struct stage_run *run)
 	return STANDS_WAITING;
 }
 
+bool review_closed_it(const struct stage_run *run)
+{
+	return standing_of(run) == STANDS_CLOSED;
+}
+
 static enum stage_next ask_status(struct stage_run *run)
 {
 	return stage_call(run, CONNECTOR_STATUS, stage_text(run, "facts.application_id"), NULL);
@@ -87,13 +92,14 @@ static void ask_about_silence(struct stage_run *run)
 }
 
 /* The CA closed it: its fee is kept for another application, which is opened at once, or it comes back. */
-static enum stage_next is_closed(struct stage_run *run)
+enum stage_next review_is_closed(struct stage_run *run)
 {
 	const char *fee = json_peek_text(run->outcome.data, "fee");
 	const json_t *refund = json_array_get(json_object_get(run->outcome.data, "refund_ids"), 0);
 
 	if (text_equal(fee, "carried_over")) {
 		opening_forget(run);
+		stage_close_task(run, "correction");
 		stage_put(run, "kind",
 			json_string(stage_flag(run, "set.expired") ? "expired" : "expiring"));
 		return stage_move(run, ON_APPLICATION_CLOSED,
@@ -101,6 +107,7 @@ static enum stage_next is_closed(struct stage_run *run)
 	}
 	if (json_is_string(refund))
 		stage_fact_text(run, "refund_id", json_string_value(refund));
+	stage_close_task(run, "correction");
 	refund_ask(run, "The CA closed the application after its payment");
 	return stage_move(run, ON_CLOSED_WITH_REFUND,
 		"the CA closed the application; its fee is to come back");
@@ -169,7 +176,7 @@ static enum stage_next paid_settle(struct stage_run *run)
 	case STANDS_UNPAID:
 		return is_unpaid(run);
 	case STANDS_CLOSED:
-		return is_closed(run);
+		return review_is_closed(run);
 	case STANDS_IN_REVIEW:
 	case STANDS_CORRECTION:
 	case STANDS_APPROVED:
@@ -199,7 +206,7 @@ static enum stage_next review_settle(struct stage_run *run)
 		correction_ask(run);
 		return stage_move(run, ON_CORRECTION_REQUIRED, "the CA asks for a correction");
 	case STANDS_CLOSED:
-		return is_closed(run);
+		return review_is_closed(run);
 	case STANDS_BLOCKED:
 		return is_blocked(run);
 	case STANDS_UNPAID:
@@ -293,6 +300,8 @@ static enum stage_next still_approved(struct stage_run *run)
 			"the CA has approved, but its certificates cannot be fetched any more: ask it to issue them again");
 		return stage_refused(run);
 	}
+	if (standing_of(run) == STANDS_CLOSED)
+		return review_is_closed(run);
 	return stage_move(run, ON_APPROVAL_REVOKED, "the CA took its approval back");
 }
 

@@ -204,7 +204,12 @@ static void mask_task(json_t *task)
 
 void stage_task(struct stage_run *run, json_t *task)
 {
+	const json_t *last =
+		json_object_get(json_object_get(run->doc, "tasks"), json_peek_text(task, "kind"));
+
 	mask_task(task);
+	if (text_equal(json_peek_text(last, "state"), "open")) /* it may be answered just now */
+		json_put_text(task, "seen", json_peek_text(last, "id"));
 	task_kind_complete(task, run->app->calendar, clock_now());
 	append(run, "open_tasks", task);
 }

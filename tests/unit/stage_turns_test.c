@@ -312,6 +312,34 @@ static void a_returned_transfer_reopens_its_due_by_two_people(void **state)
 	assert_sql("1", "select count(*) from renewals");
 }
 
+/* From now on the task KIND is done by WHO with VALUES in the moment before a step's conclusion. */
+static void answered_before_the_conclusion(const char *kind, const char *who, const char *values)
+{
+	(void)sql("alter function renewals_conclude(jsonb, text) rename to renewals_conclude_then");
+	(void)sql(
+		"create function renewals_conclude(p_items jsonb, p_by text) returns table (n int, failed text, why text) language plpgsql as $$ "
+		"begin perform task_done(%s, id, '{\"values\":{%s},\"commit\":true}') from tasks where kind = '%s' and state = 'open'; "
+		"return query select * from renewals_conclude_then(p_items, p_by); end $$",
+		who, values, kind);
+}
+
+/* A step that asks again, because something else woke it, does not take the question for unanswered. */
+static void an_answer_in_the_middle_of_a_step_is_not_asked_for_again(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	a_linked_transfer(renewal);
+	a_credit("退汇 XQ0000000012", "CA Ltd", 20000);
+	step_alone(renewal);
+	assert_task("returned", "finance", "XQ0000000012");
+	answered_before_the_conclusion("returned", P_FINANCE, "\"decision\":\"pay_again\"");
+	step_alone(renewal);
+	assert_sql("0", "select count(*) from tasks where kind = 'returned' and state = 'open'");
+	assert_sql("t", "select due_at <= clock_timestamp() from renewals");
+	step_alone(renewal);
+	assert_task("returned_release", "approver", "XQ0000000012");
+}
+
 static void a_transfer_that_came_back_before_it_was_declared_is_paid_anew(void **state)
 {
 	OWNED char *renewal = a_renewal_in("awaiting_payment");
@@ -490,6 +518,18 @@ static void a_fee_that_comes_back_with_it_is_waited_for(void **state)
 	assert_task("refund", "finance", "The CA closed the application");
 }
 
+static void what_is_closed_while_its_money_travels_asks_nobody(void **state)
+{
+	OWNED char *renewal = a_renewal_in("verifying_payment");
+	(void)state;
+	a_linked_transfer(renewal);
+	(void)sql("update renewals set facts = facts || '{\"redeclare\":true}'");
+	step_with(renewal, SAYS(REMIT, REFUSED, "STATE_CONFLICT", CLOSED));
+	assert_sql("0", "select count(*) from tasks where kind = 'remittance'");
+	step_with(renewal, CALL(STATUS, CLOSED));
+	assert_string_equal(state_now(), "bound");
+}
+
 static void another_conflict_is_a_matter_for_a_person(void **state)
 {
 	OWNED char *renewal = a_renewal_in("submitted");
@@ -531,6 +571,7 @@ int main(void)
 		stage_test(a_closed_application_names_its_refund),
 		stage_test(a_closed_refund_becomes_a_credit_that_pays_the_next_application),
 		stage_test(a_returned_transfer_reopens_its_due_by_two_people),
+		stage_test(an_answer_in_the_middle_of_a_step_is_not_asked_for_again),
 		stage_test(a_transfer_that_came_back_before_it_was_declared_is_paid_anew),
 		stage_test(the_ca_may_be_the_first_to_say_so),
 		stage_test(after_the_approval_a_return_is_a_debt),
@@ -540,6 +581,7 @@ int main(void)
 		stage_test(what_the_ca_closed_unpaid_is_applied_for_anew),
 		stage_test(a_transfer_for_what_is_closed_pays_the_next_application),
 		stage_test(a_fee_that_comes_back_with_it_is_waited_for),
+		stage_test(what_is_closed_while_its_money_travels_asks_nobody),
 		stage_test(another_conflict_is_a_matter_for_a_person),
 		stage_test(what_the_ca_closed_is_withdrawn_without_it),
 		stage_test(a_hint_wakes_and_decides_nothing),
