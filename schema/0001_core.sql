@@ -83,6 +83,11 @@ create function office_day() returns date language sql stable as $$
   select (now() at time zone 'Asia/Shanghai')::date
 $$;
 
+-- The day of an instant there.
+create function day_of(p_at timestamptz) returns date language sql stable as $$
+  select (p_at at time zone 'Asia/Shanghai')::date
+$$;
+
 -- True while PERSON may act as handler (经办人) for the legal entity: a 授权委托书 that has not run out by UNTIL.
 create function is_authorised(p_person bigint, p_entity bigint, p_until date) returns boolean language sql stable as $$
   select exists (select from handlers where person_id = p_person and legal_entity_id = p_entity
@@ -495,6 +500,9 @@ create table links ( -- a transfer pays an order; exclusive both ways, undone on
   confirmed_at timestamptz,
   released_by  bigint references people,
   released_at  timestamptz,
+  rejected_by  bigint references people, -- of a dropped one: a person said no, and it is not suggested again
+  rejected_at  timestamptz,
+  constraint links_rejected_are_dropped check (rejected_by is null or verdict = 'dropped'),
   constraint links_confirmed_by_somebody check (verdict not in ('confirmed', 'released') or confirmed_by is not null),
   constraint links_two_people check (verdict <> 'released' or coalesce(released_by <> confirmed_by, false))
 );

@@ -40,7 +40,8 @@ create function links_in_timeline() returns trigger language plpgsql as $$
 begin
   insert into journal (renewal_id, event, by, text)
   select d.renewal_id, 'transfer_' || new.verdict,
-    coalesce((select login from people where id = case new.verdict when 'confirmed' then new.confirmed_by when 'released' then new.released_by end), 'xuqid'),
+    coalesce((select login from people where id = case new.verdict when 'confirmed' then new.confirmed_by when 'released' then new.released_by
+      when 'dropped' then new.rejected_by end), 'xuqid'),
     new.text
   from dues d where d.order_id = new.order_id;
   return new;

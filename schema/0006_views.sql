@@ -67,7 +67,7 @@ left join tokens t on t.id = k.token_id;
 create view match_items as
 select l.id, l.line_id, l.order_id, o.reference, d.renewal_id, n.amount_fen, n.own_account as payer_account,
   n.own_name as payer_name, n.paid_at, l.rule, l.verdict, l.text, l.explanation, l.confirmed_by, l.released_by,
-  l.made_at, p.login as by, q.login as released_by_login, s.unit_id
+  l.made_at, p.login as by, q.login as released_by_login, x.login as rejected_by_login, s.unit_id
 from links l
 join statement_lines n on n.id = l.line_id
 join payment_orders o on o.id = l.order_id
@@ -75,4 +75,5 @@ left join dues d on d.order_id = o.id
 left join renewals r on r.id = d.renewal_id
 left join certificate_sets s on s.id = r.set_id
 left join people p on p.id = l.confirmed_by
-left join people q on q.id = l.released_by;
+left join people q on q.id = l.released_by
+left join people x on x.id = l.rejected_by;

@@ -91,16 +91,26 @@ begin
   return jsonb_build_object('statement', v_id, 'new', v_new);
 end $$;
 
+-- No match waits for a person any more: nor does its task.
+create function finance_match_close(p_by bigint) returns void language sql as $$
+  update tasks set state = 'done', closed_at = clock_timestamp(), closed_by = p_by, answer = case when p_by is null then '{"by":"xuqid"}'::jsonb end
+  where kind = 'finance_match' and state = 'open' and not exists (select from links where verdict in ('suggested', 'confirmed'))
+$$;
+
 -- Keep the links and flags of one matching run.  A line or an order that is linked already stays as it is, and an order
--- that was cancelled since the run looked gets none; an older suggestion that this run, which knows more, does not
--- repeat is dropped.
+-- that was cancelled since the run looked gets none; what a person said no to is not suggested again.  An older
+-- suggestion that this run, which knows more, does not repeat is dropped; but a run that began before another
+-- statement was there (d.seen) knows less: only its matches by reference count, for that statement's own run, which
+-- began later, suggests for both.
 create function links_save(p jsonb, d jsonb) returns jsonb language plpgsql as $$
-declare v_auto int; v_suggested int; v_orders bigint[] := array(select (l->>'order')::bigint from jsonb_array_elements(d->'links') l);
+declare v_auto int; v_suggested int; v_orders bigint[] := array(select (l->>'order')::bigint from jsonb_array_elements(d->'links') l); v_knows_all boolean;
 begin
+  perform pg_advisory_xact_lock(hashtext('xuqi.links_save')); -- one run after the other
   -- renewals before orders, as a step does that cancels one
   perform from renewals where id in (select renewal_id from dues where order_id = any (v_orders)) order by id for update;
   perform from payment_orders where id = any (v_orders) order by id for update;
-  update links o set verdict = 'dropped' where o.verdict = 'suggested' and not exists (
+  v_knows_all := coalesce((d->>'seen')::bigint = (select count(*) from statements), true);
+  update links o set verdict = 'dropped' where v_knows_all and o.verdict = 'suggested' and not exists (
     select from jsonb_to_recordset(d->'links') as l(line bigint, "order" bigint, verdict text)
     where (l.line, l."order", l.verdict) = (o.line_id, o.order_id, 'suggested'));
   with saved as (
@@ -108,23 +118,24 @@ begin
     select l.line, l."order", l.rule, l.verdict, l.text, l.explanation
     from jsonb_to_recordset(d->'links') as l(line bigint, "order" bigint, rule text, verdict text, text text, explanation jsonb)
     join payment_orders o on o.id = l."order" and o.status <> 'cancelled'
+    where l.verdict = 'auto' or v_knows_all and not exists (
+      select from links x where x.line_id = l.line and x.order_id = l."order" and x.rejected_by is not null)
     on conflict do nothing returning order_id, verdict),
   linked as (update payment_orders o set status = 'linked' from saved s where o.id = s.order_id and s.verdict = 'auto' returning o.id),
   woken as (select renewals_wake(array(select renewal_id from dues where order_id in (select id from linked)))),
   flagged as (
     insert into match_flags (line_id, order_id, rule, text)
     select f.line, f."order", f.rule, f.text
-    from jsonb_to_recordset(d->'flags') as f(line bigint, "order" bigint, rule text, text text)
+    from jsonb_to_recordset(d->'flags') as f(line bigint, "order" bigint, rule text, text text) where v_knows_all
     on conflict on constraint match_flags_once do nothing)
   select count(*) filter (where verdict = 'auto'), count(*) filter (where verdict = 'suggested') into v_auto, v_suggested
     from saved, woken;
-  update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"xuqid"}'
-    where kind = 'finance_match' and state = 'open' and not exists (select from links where verdict in ('suggested', 'confirmed'));
+  perform finance_match_close(null);
   if exists (select from links where verdict in ('suggested', 'confirmed')) -- also one whose task was finished without a decision
       and not exists (select from tasks where kind = 'finance_match' and state = 'open') then
     insert into tasks (kind, role, title, instruction, if_ignored, values)
     values ('finance_match', 'finance', 'A transfer without its reference waits for a decision',
-      'Look at xuqi match list --verdict suggested and explain ID; confirm what is right. A second person of finance releases it.',
+      'Look at xuqi match list --verdict suggested and explain ID; confirm what is right, reject what is wrong. A second person of finance releases what was confirmed.',
       'The transfer is not declared to the CA.',
       jsonb_build_object('suggested', (select count(*) from links where verdict in ('suggested', 'confirmed'))));
   end if;
@@ -165,9 +176,25 @@ begin
     update links set verdict = 'released', released_by = (p->>'person')::bigint, released_at = now() where id = p_id;
     perform renewals_wake(array(select renewal_id from dues where order_id = l.order_id)); -- renewals before orders
     update payment_orders set status = 'linked' where id = l.order_id;
-    if not exists (select from links where verdict in ('suggested', 'confirmed')) then
-      update tasks set state = 'done', closed_at = now(), closed_by = (p->>'person')::bigint where kind = 'finance_match' and state = 'open';
-    end if;
+    perform finance_match_close((p->>'person')::bigint);
     perform audit_add(p->>'login', 'match.released', 'match:' || p_id, to_jsonb(l) - 'explanation');
+  end if;
+end $$;
+
+-- A person says no to a match that a person has to decide about.
+create function match_reject(p jsonb, p_id bigint, d jsonb) returns void language plpgsql as $$
+declare l links; v_reason text;
+begin
+  select * into l from links where id = p_id for update;
+  if not found or not match_in_scope(p_id, (p->>'unit')::bigint) then
+    raise exception 'there is no match %', p_id using errcode = 'XQ404';
+  elsif l.verdict not in ('suggested', 'confirmed') then
+    raise exception 'match % is %: only what is suggested or confirmed can be rejected', p_id, l.verdict using errcode = 'XQ409';
+  end if;
+  v_reason := want_reason(d);
+  if commits(d) then
+    update links set verdict = 'dropped', rejected_by = (p->>'person')::bigint, rejected_at = now() where id = p_id;
+    perform finance_match_close((p->>'person')::bigint);
+    perform audit_add(p->>'login', 'match.rejected', 'match:' || p_id, (to_jsonb(l) - 'explanation') || jsonb_build_object('reason', v_reason));
   end if;
 end $$;

@@ -126,6 +126,7 @@ struct statement_ask {
 	bool read;
 	size_t known;
 	json_t *report;
+	int64_t seen; /* statements, when the matching began */
 	PGresult *orders;
 };
 
@@ -213,6 +214,15 @@ static enum flow_next statement_kept(struct flow *flow, void *self)
 	if (saved == NULL)
 		return flow_fail_with(flow, &fault);
 	(void)json_object_update(import->report, saved);
+	return db_begin(import->ask.app->db, flow, sql_statements_seen, 0, NULL);
+}
+
+static enum flow_next match_begin(struct flow *flow, void *self)
+{
+	struct statement_ask *import = self;
+
+	if (!number_parse(&import->seen, PQgetvalue(flow_rows(flow), 0, 0), 0, INT64_MAX))
+		return flow_fail(flow, FAULT_BUG, "the statements are not counted");
 	return db_begin(import->ask.app->db, flow, sql_match_orders, 0, NULL);
 }
 
@@ -233,6 +243,7 @@ static enum flow_next match_run_it(struct flow *flow, void *self)
 	if (document == NULL)
 		return flow_fail_with(flow, &fault);
 	(void)json_object_set(import->report, "flags", json_object_get(document, "flags"));
+	json_put_number(document, "seen", import->seen);
 
 	OWNED char *text = json_write(document);
 
@@ -261,7 +272,8 @@ static const struct flow_step statement_steps[] = {
 	{ "known", statement_ask_known }, /* which lines are here already? */
 	{ "decide", statement_decide },   /* the proof report; a dry run ends here */
 	{ "keep", statement_keep },       /* original bytes and lines, once */
-	{ "kept", statement_kept },       /* then the open orders … */
+	{ "kept", statement_kept },       /* how many statements does this run look at? */
+	{ "seen", match_begin },          /* then the open orders … */
 	{ "orders", match_take_orders },  /* … and the lines that no order is linked to */
 	{ "match", match_run_it },        /* the pure matcher; links and flags in one statement */
 	{ "answer", match_answer },

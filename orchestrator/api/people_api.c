@@ -70,6 +70,7 @@ STATEMENT_ROUTE(matches, MONEY, match_list);
 STATEMENT_ROUTE(match, MONEY, match_show);
 STATEMENT_ROUTE(match_confirm, ROLE_FINANCE, match_confirm);
 STATEMENT_ROUTE(match_release, ROLE_FINANCE, match_release);
+STATEMENT_ROUTE(match_reject, ROLE_FINANCE, match_reject);
 STATEMENT_ROUTE(invoices, MONEY | ROLE_OPERATOR | ROLE_HANDLER, invoice_list);
 STATEMENT_ROUTE(agents, LOOK, agent_list);
 STATEMENT_ROUTE(pins, LOOK, pin_list);
@@ -129,6 +130,7 @@ const struct inbound_route people_routes[] = {
 	{ INBOUND_GET,  "/v1/matches/:id", 0, &match_route, ask_begin },
 	{ INBOUND_POST, "/v1/matches/:id/confirm", SMALL, &match_confirm_route, ask_begin },
 	{ INBOUND_POST, "/v1/matches/:id/release", SMALL, &match_release_route, ask_begin },
+	{ INBOUND_POST, "/v1/matches/:id/reject", SMALL, &match_reject_route, ask_begin },
 	{ INBOUND_GET,  "/v1/invoices", 0, &invoices_route, ask_begin },
 	{ INBOUND_POST, "/v1/agents/enrol-codes", SMALL, &enrol_code_route, ask_begin },
 	{ INBOUND_GET,  "/v1/agents", 0, &agents_route, ask_begin },

@@ -34,8 +34,13 @@ static const struct field statement_import[] = {
 	{ "FILE", "FILE", FIELD_STATEMENT, 0, NULL, "the statement as the bank gave it" },
 };
 
+static const struct field match_reject[] = {
+	{ "ID", "ID", FIELD_PATH, 0, NULL, "the match's id, as match list shows it" },
+	{ "--reason", "TEXT", FIELD_BODY, FIELD_REQUIRED, "reason", "why, for whoever reads the audit" },
+};
+
 static const struct field match_list[] = {
-	{ "--verdict", "auto|suggested|confirmed|released", FIELD_QUERY, 0, "verdict", "with this verdict" },
+	{ "--verdict", "auto|suggested|confirmed|released|dropped", FIELD_QUERY, 0, "verdict", "with this verdict" },
 };
 /* clang-format on */
 
@@ -120,7 +125,7 @@ static const struct command rows[] = {
 		.roles = "finance, approver, auditor, admin",
 		.summary = "list transfers with what they pay",
 		.columns = "id reference renewal amount_fen payer_name paid_at rule verdict by "
-			   "released_by text",
+			   "released_by rejected_by text",
 		.flags = COMMAND_LIST,
 		FIELDS(match_list) },
 	{ .noun = "match",
@@ -147,6 +152,15 @@ static const struct command rows[] = {
 		.summary = "let a confirmed match count as paid",
 		.flags = COMMAND_COMMIT,
 		FIELDS(id_fields) },
+	{ .noun = "match",
+		.verb = "reject",
+		.method = "POST",
+		.path = "/v1/matches/:id/reject",
+		.roles = "finance",
+		.summary =
+			"say that a suggested or confirmed match is wrong; it is not suggested again",
+		.flags = COMMAND_COMMIT,
+		FIELDS(match_reject) },
 	{ .noun = "invoice",
 		.verb = "list",
 		.method = "GET",

@@ -34,6 +34,10 @@ select line_key from statement_lines where line_key = any (array(select jsonb_ar
 -- name: statement_save
 select statement_save($1::jsonb, $2::jsonb)::text
 
+-- name: statements_seen
+-- How many statements there are: read before a matching run looks, and compared when it saves.
+select count(*) from statements
+
 -- name: match_orders
 -- Orders that a transfer may still pay.
 select o.id, o.reference, o.amount_fen, o.payer_account, o.payer_name, o.payee_name, o.payee_account,
@@ -68,7 +72,7 @@ select 200, page(coalesce((select jsonb_agg(to_jsonb(listed) order by id) from l
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),
 rows as (
   select m.id, m.line_id as line, m.reference, m.renewal_id as renewal, m.amount_fen, m.payer_account, m.payer_name, m.paid_at,
-    m.rule, m.verdict, m.by, m.released_by_login as released_by, m.text, m.made_at
+    m.rule, m.verdict, m.by, m.released_by_login as released_by, m.rejected_by_login as rejected_by, m.text, m.made_at
   from match_items m, a
   where in_scope(m.unit_id, (p->>'unit')::bigint) and (q->>'verdict' is null or m.verdict = q->>'verdict')
     and (q->>'cursor' is null or m.id > (q->>'cursor')::bigint)
@@ -79,7 +83,7 @@ select 200, page(coalesce((select jsonb_agg(to_jsonb(rows) order by id) from row
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
 select 200, jsonb_build_object('id', m.id, 'rule', m.rule, 'verdict', m.verdict, 'text', m.text, 'reference', m.reference,
   'renewal', m.renewal_id, 'amount_fen', m.amount_fen, 'payer_account', m.payer_account, 'payer_name', m.payer_name, 'paid_at', m.paid_at,
-  'by', m.by, 'released_by', m.released_by_login, 'explanation', m.explanation,
+  'by', m.by, 'released_by', m.released_by_login, 'rejected_by', m.rejected_by_login, 'explanation', m.explanation,
   'source', (select jsonb_build_object('file', s.file_name, 'sha256', s.sha256, 'row', n.row, 'byte_offset', n.byte_offset, 'raw', n.raw)
     from statement_lines n join statements s on s.id = n.statement_id where n.id = m.line_id))::text
 from match_items m, a where m.id::text = a.id and in_scope(m.unit_id, (p->>'unit')::bigint)
@@ -93,6 +97,11 @@ from a, lateral (select match_confirm(p, id::bigint, b)) done
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
 select 200, jsonb_build_object('committed', commits(b), 'match', id::bigint)::text
 from a, lateral (select match_release(p, id::bigint, b)) done
+
+-- name: match_reject
+with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b)
+select 200, jsonb_build_object('committed', commits(b), 'match', id::bigint)::text
+from a, lateral (select match_reject(p, id::bigint, b)) done
 
 -- name: invoice_list
 with a as (select $1::jsonb p, $2::text id, $3::jsonb q, $4::jsonb b),

@@ -183,6 +183,8 @@ static void queries_and_paths_are_encoded(void **state)
 static void nothing_is_committed_unless_it_is_said(void **state)
 {
 	(void)state;
+	assert_call("xuqi match reject 4 --reason wrong", "POST", "/v1/matches/4/reject",
+		"{\"commit\":false,\"reason\":\"wrong\"}");
 	assert_call("xuqi match confirm 4", "POST", "/v1/matches/4/confirm", "{\"commit\":false}");
 	assert_call("xuqi match confirm 4 --commit", "POST", "/v1/matches/4/confirm",
 		"{\"commit\":true}");

@@ -413,6 +413,51 @@ static void a_suggestion_gives_way_to_a_reference(void **state)
 	assert_sql("open", "select state from tasks where kind = 'finance_match'");
 }
 
+static void what_a_person_rejected_is_not_suggested_again(void **state)
+{
+	(void)state;
+	an_organisation();
+	two_transfers_and_two_orders();
+	(void)sql(LINKS(LINK(1, 1, "suggested")));
+	refused("say why", "select match_reject(" P_FINANCE ", 1, '{\"commit\":true}')");
+	(void)sql("select match_reject(" P_FINANCE ", 1, '{\"reason\":\"not ours\"}')");
+	assert_sql("suggested", "select verdict from links"); /* a dry run */
+	(void)sql("select match_reject(" P_FINANCE
+		  ", 1, '{\"reason\":\"not ours\",\"commit\":true}')");
+	assert_sql("done", "select state from tasks where kind = 'finance_match'");
+	(void)sql(LINKS(LINK(1, 1, "suggested")));
+	assert_sql("dropped", "select string_agg(verdict, ' ') from links");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+	(void)sql(LINKS(LINK(1, 2, "suggested") "," LINK(2, 1, "suggested")));
+	assert_sql("2", "select count(*) from links where verdict = 'suggested'");
+	(void)sql("select match_confirm(" P_FINANCE
+		  ", (select max(id) from links), '{\"commit\":true}')");
+	(void)sql(
+		"select match_reject(" P_FINANCE2
+		", (select max(id) from links), '{\"reason\":\"no\\u0020it is not\",\"commit\":true}')");
+	refused("is dropped",
+		"select match_reject(" P_FINANCE2
+		", (select max(id) from links), '{\"reason\":\"again\"}')");
+	assert_sql("finance_two",
+		"select actor from audit where action = 'match.rejected' order by id desc limit 1");
+}
+
+/* It looked before another statement was there, whose own run looked later and saved first. */
+static void a_run_that_knows_less_drops_and_suggests_nothing(void **state)
+{
+	(void)state;
+	an_organisation();
+	two_transfers_and_two_orders();
+	(void)sql("select links_save(" P_FINANCE
+		  ", '{\"seen\":1,\"links\":[" LINK(1, 1, "suggested") "],\"flags\":[]}')");
+	(void)sql("select links_save(" P_FINANCE
+		  ", '{\"seen\":0,\"links\":[" LINK(1, 2, "suggested") "," LINK(2, 2,
+			  "auto") "],\"flags\":[{\"line\":1,\"rule\":\"R10\",\"text\":\"\"}]}')");
+	assert_sql("1-1 suggested,2-2 auto",
+		"select string_agg(line_id || '-' || order_id || ' ' || verdict, ',' order by line_id) from links");
+	assert_sql("0", "select count(*) from match_flags");
+}
+
 static void a_handler_is_never_given_two_codes_at_once(void **state)
 {
 	char *ids[2];
@@ -471,6 +516,8 @@ int main(void)
 		database_test(orders_that_no_file_holds_are_a_task_of_finance),
 		database_test(a_match_is_released_by_a_second_person),
 		database_test(a_suggestion_gives_way_to_a_reference),
+		database_test(what_a_person_rejected_is_not_suggested_again),
+		database_test(a_run_that_knows_less_drops_and_suggests_nothing),
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
 }
