@@ -152,7 +152,7 @@ begin
   if not v_mine and not (d ? 'reason' and p->>'role' = 'admin') then
     raise exception 'file % is for its handler; an admin may see it with a reason (xuqi file reveal)', p_id using errcode = 'XQ403';
   elsif f.content is null then
-    raise exception 'file % was erased on %', p_id, f.erased_at::date using errcode = 'XQ404';
+    raise exception 'file % was erased on %', p_id, day_of(f.erased_at) using errcode = 'XQ404';
   end if;
   perform audit_add(p->>'login', case when v_mine then 'file.fetched' else 'personal.revealed' end, 'file:' || p_id,
     jsonb_build_object('task', f.task_id, 'mark', f.mark, 'reason', case when not v_mine then want_reason(d) end));
@@ -190,7 +190,7 @@ where k.state <> 'open' and concat(k.values, k.answer) like '%"xqs1:%';
 create view people_to_erase as
 select m.id, m.login, case
   when exists (select from certificate_sets s where s.handler_id = m.id)
-    or exists (select from handlers h where h.person_id = m.id and coalesce(h.authorised_until, 'infinity') >= current_date)
+    or exists (select from handlers h where h.person_id = m.id and coalesce(h.authorised_until, 'infinity') >= office_day())
     or exists (select from renewals_of_people r where r.person_id = m.id and not r.final) then 'infinity'
   else coalesce(greatest((select max(keep_until) from renewals_of_people r where r.person_id = m.id),
     (select max(least(t.revoked_at, t.expires_at)) + privacy_keep('{}') from api_tokens t where t.person_id = m.id)), 'infinity') end as due_at
@@ -239,7 +239,7 @@ begin
   update people set name = login, erased_at = clock_timestamp() where id = m.id;
   update api_tokens set revoked_at = clock_timestamp() where person_id = m.id and revoked_at is null;
   update certificate_sets set handler_id = null where handler_id = m.id;
-  update handlers set authorised_until = current_date - 1 where person_id = m.id and coalesce(authorised_until, 'infinity') >= current_date;
+  update handlers set authorised_until = office_day() - 1 where person_id = m.id and coalesce(authorised_until, 'infinity') >= office_day();
   perform audit_add(p_by, 'personal.erase_asked', 'person:' || m.id, jsonb_build_object('login', m.login));
 end $$;
 

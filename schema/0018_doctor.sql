@@ -248,11 +248,11 @@ language sql stable as $$
     'xuqi hold release ' || h.id || ' (two people)', 'operator', h.set_at, null
     from holds h left join units u on u.id = h.unit_id left join people x on x.id = h.release_asked_by where h.released_at is null
   union all
-  select 1, 'fail', 'expiry', format('%s (%s) expired on %s and is not renewed', c.holder, c.service, c.not_after::date), 'xuqi plan', 'operator', c.not_after, c.renewal
+  select 1, 'fail', 'expiry', format('%s (%s) expired on %s and is not renewed', c.holder, c.service, day_of(c.not_after)), 'xuqi plan', 'operator', c.not_after, c.renewal
     from certificate_items c, me where c.not_after < now() and c.renewal is null and in_scope(c.unit_id, me.unit)
   union all
-  select 1, 'fail', 'expiry', format('%s (%s) expires on %s; renewal %s is still %s though it had to start before %s', r.holder, r.service, r.not_after::date,
-      r.id, r.state, (w->>'latest_start_at')::timestamptz::date),
+  select 1, 'fail', 'expiry', format('%s (%s) expires on %s; renewal %s is still %s though it had to start before %s', r.holder, r.service, day_of(r.not_after),
+      r.id, r.state, day_of((w->>'latest_start_at')::timestamptz)),
     'Hurry it, or expect the expired path with attachments: xuqi renewal show ' || r.id, coalesce(r.owner, 'operator'), (w->>'latest_start_at')::timestamptz, r.id
     from renewal_items r join campaigns c on c.id = r.campaign_id cross join me
     cross join lateral (select w from jsonb_array_elements(c.plan->'rows') w where w->>'serial' = r.serial limit 1) plan(w)

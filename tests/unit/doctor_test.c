@@ -82,6 +82,24 @@ static void a_reason_is_counted_from_when_it_began(void **state)
 	assert_found("renewal", "admin", "a bug"); /* at once */
 }
 
+/* Days are those of the offices, whatever zone the session is set to. */
+static void a_day_is_told_as_the_offices_count_it(void **state)
+{
+	(void)state;
+	an_organisation();
+	OWNED char *set = a_set("t1", "Li", 1);
+	(void)sql("update certificate_sets set not_after = '2026-01-01T20:00:00Z' where id = %s",
+		set);
+	for (int i = 0; i < 2; i++) {
+		(void)sql("set timezone = '%s'", i == 0 ? "UTC" : "America/New_York");
+		assert_sql("t",
+			"select text like '%% expired on 2026-01-02 and%%' from doctor(" P_OPERATOR
+			") where area = 'expiry'");
+		assert_sql("2026-01-02", "select day_of('2026-01-01T16:00:00Z')");
+	}
+	(void)sql("set timezone = 'UTC'");
+}
+
 static void only_ones_own_units_are_shown(void **state)
 {
 	A_RENEWAL();
@@ -273,6 +291,7 @@ int main(void)
 		database_test(what_waits_without_a_task_says_what_to_do),
 		database_test(a_state_is_patient_for_its_time_and_no_longer),
 		database_test(a_reason_is_counted_from_when_it_began),
+		database_test(a_day_is_told_as_the_offices_count_it),
 		database_test(only_ones_own_units_are_shown),
 		database_test(a_renewal_that_began_too_late_is_a_failure),
 		database_test(a_lease_whose_worker_died_is_given_back),
