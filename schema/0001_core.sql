@@ -639,7 +639,29 @@ create table ca_facts ( -- what GET /v1/meta said last
   ca         text primary key,
   meta       jsonb not null,
   fetched_at timestamptz not null default now(),
-  alert      text -- why nothing is paid at present (payee differs …)
+  alert      text, -- why nothing is paid at present (payee differs …)
+  told_over  text, -- digest of the agreement (电子认证协议) that an answer of the CA has replaced before its meta did
+  told_at    timestamptz
+);
+-- A meta that still shows the agreement that an answer replaced follows later: for a day what was told last stays.
+create function ca_facts_keep_told() returns trigger language plpgsql as $$
+begin
+  if new.meta#>>'{agreement,sha256}' = old.told_over and old.told_at > now() - interval '1 day' then
+    new.meta := jsonb_set(new.meta, '{agreement}', old.meta->'agreement');
+  end if;
+  return new;
+end $$;
+create trigger ca_facts_told before update of meta on ca_facts
+  for each row when (new.told_over is not distinct from old.told_over) execute function ca_facts_keep_told();
+
+create table agreements ( -- 电子认证协议: the texts that the CA gave, each under its digest
+  ca      text not null,
+  sha256  text not null,
+  version text not null,
+  title   text not null,
+  text    text not null constraint agreements_text_is_its_digest check (encode(sha256(convert_to(text, 'UTF8')), 'hex') = sha256),
+  seen_at timestamptz not null default now(),
+  primary key (ca, sha256)
 );
 
 create table cas ( -- the CAs that this installation speaks to: the limits that people set, and whether they answer

@@ -164,8 +164,11 @@ begin
 end $$;
 
 -- The plan of the campaign with this renewal's new price; its digest changes with it, so both gates of this
--- renewal are shut again.  The old digest guards against a plan that changed meanwhile.
+-- renewal are shut again.  The old digest guards against a plan that changed meanwhile.  Where the CA's answer named an
+-- agreement that its meta does not show yet (facts.agreement_before), it is the CA's last word for all renewals: else
+-- each other one of the plan would turn it back to the text of that meta, and cost an approval.
 create function conclude_reprice(p_id bigint, p_campaign bigint, p_doc jsonb) returns void language plpgsql as $$
+declare v_was text := (select plan->>'agreement_sha256' from campaigns where id = p_campaign); v_now text := p_doc->'plan'->>'agreement_sha256';
 begin
   update campaigns set plan = p_doc->'plan', digest = p_doc->>'digest'
   where id = p_campaign and digest = p_doc->>'old_digest';
@@ -175,6 +178,10 @@ begin
   update renewals set spend_approval = null, touch_approval = null, approved_fen = (p_doc->>'price_fen')::bigint, quoted_fen = null,
     term_years = (p_doc->>'term_years')::int
   where id = p_id;
+  update ca_facts f set told_over = r.facts->>'agreement_before', told_at = now(), meta = jsonb_set(f.meta, '{agreement}',
+    jsonb_build_object('id', p_doc->'plan'->'agreement_id', 'version', p_doc->'plan'->'agreement_version', 'sha256', v_now))
+  from renewals r where r.id = p_id and f.ca = r.ca and v_now is distinct from v_was and r.facts->>'agreement_sha256' = v_now
+    and f.meta#>>'{agreement,sha256}' = r.facts->>'agreement_before';
 end $$;
 
 -- Whether a conclusion has only members that are written set by set.

@@ -276,6 +276,25 @@ static bool move(struct step *step, const json_t *value)
 		json_peek_text(value, "to"), "xuqid", step->fault);
 }
 
+/* An answer of the CA named an agreement before its meta did: it is the CA's last word for all renewals. */
+static void agreement_told(struct store *store, const struct row_campaign *campaign,
+	const struct row_renewal *renewal, const json_t *plan)
+{
+	const char *now = json_peek_text(plan, "agreement_sha256"),
+		   *shown = json_peek_text(json_object_get(store->ca_meta, "agreement"), "sha256");
+	json_t *meta;
+
+	if (text_equal(now, json_peek_text(campaign->plan, "agreement_sha256")) ||
+		!text_equal(now, json_peek_text(renewal->facts, "agreement_sha256")) ||
+		!text_equal(shown, json_peek_text(renewal->facts, "agreement_before")))
+		return;
+	meta = json_deep_copy(store->ca_meta);
+	json_object_set_new(meta, "agreement",
+		json_pack("{s:s?, s:s?, s:s?}", "id", json_peek_text(plan, "agreement_id"),
+			"version", json_peek_text(plan, "agreement_version"), "sha256", now));
+	store->ca_meta = store_json(store, meta);
+}
+
 static bool reprice(struct step *step, const json_t *value)
 {
 	struct store *store = step->store;
@@ -285,6 +304,7 @@ static bool reprice(struct step *step, const json_t *value)
 	if (!text_equal(campaign->digest, json_peek_text(value, "old_digest")))
 		return fault_set(step->fault, FAULT_CONFLICT,
 			"the plan of campaign %" PRId64 " changed meanwhile", campaign->id);
+	agreement_told(store, campaign, renewal, json_object_get(value, "plan"));
 	campaign = touch(store, campaign, campaign);
 	campaign->plan = store_json(store, json_deep_copy(json_object_get(value, "plan")));
 	campaign->digest = store_text(store, json_peek_text(value, "digest"));

@@ -272,13 +272,36 @@ static void another_agreement_is_approved_and_accepted_anew(void **state)
 		"select campaign_approve(" P_APPROVER
 		", 1, jsonb_build_object('gate', 'all', 'digest', (select digest from campaigns)))");
 	walk(renewal, to_drafting);
-	step_alone(
-		renewal); /* the CA's meta still shows the old text: neither is put before anybody */
-	assert_waits("drafting", "agreement");
-	assert_sql("0", "select count(*) from tasks where kind = 'agreement' and state = 'open'");
-	(void)sql("update ca_facts set meta = replace(meta::text, 'agree-1', 'agree-2')::jsonb");
 	step_alone(renewal);
 	assert_task("agreement", "handler", "agree-2");
+}
+
+#define META_SHOWS "select meta#>>'{agreement,sha256}' from ca_facts"
+
+/* The answer is later than the meta that was kept: what it named counts for every renewal, and a meta that still shows
+ * the text before it turns nobody back. */
+static void an_agreement_that_an_answer_named_is_the_cas_last_word(void **state)
+{
+	OWNED char *renewal = a_drafting_renewal("{\"application_id\":\"A1\"}");
+	(void)state;
+	step_alone(renewal);
+	finish_task("agreement", P_HANDLER, "\"accept\":\"yes\"");
+	step_with(renewal,
+		SAYS(AGREE, REFUSED, "AGREEMENT_CHANGED",
+			"{\"agreement\":{\"id\":\"g\",\"version\":\"2\",\"sha256\":\"agree-2\"}}"));
+	assert_sql("agree-2", META_SHOWS);
+	assert_sql("2", "select meta#>>'{agreement,version}' from ca_facts");
+	for (int i = 1; i <= 3;
+		i++) { /* the CA's own meta: still the first, the second, then a third */
+		(void)sql("update ca_facts set meta = '" META "'");
+		(void)sql(
+			"update ca_facts set meta = jsonb_set(meta, '{agreement,sha256}', '\"agree-%d\"'), fetched_at = now()",
+			i);
+		assert_sql(i == 3 ? "agree-3" : "agree-2", META_SHOWS);
+	}
+	(void)sql("update ca_facts set told_at = now() - interval '2 days'");
+	(void)sql("update ca_facts set meta = '" META "'");
+	assert_sql("agree-1", META_SHOWS); /* the CA went back to it */
 }
 
 static void an_agreement_that_nobody_approved_is_not_shown_to_the_handler(void **state)
@@ -305,7 +328,7 @@ static void an_agreement_that_changed_twice_is_not_waited_for(void **state)
 		"select campaign_approve(" P_APPROVER
 		", 1, jsonb_build_object('gate', 'all', 'digest', (select digest from campaigns)))");
 	walk(renewal, to_drafting);
-	(void)sql("update ca_facts set meta = replace(meta::text, 'agree-1', 'agree-3')::jsonb");
+	(void)sql("update ca_facts set meta = replace(meta::text, 'agree-2', 'agree-3')::jsonb");
 	step_alone(renewal); /* agree-2 will not come any more */
 	assert_sql("awaiting_approval", "select state from renewals");
 	assert_sql("agree-3", "select plan->>'agreement_sha256' from campaigns");
@@ -402,6 +425,7 @@ int main(void)
 		stage_test(an_application_that_expired_meanwhile_is_withdrawn_and_opened_anew),
 		stage_test(only_the_handler_accepts_and_only_by_yes),
 		stage_test(another_agreement_is_approved_and_accepted_anew),
+		stage_test(an_agreement_that_an_answer_named_is_the_cas_last_word),
 		stage_test(an_agreement_that_nobody_approved_is_not_shown_to_the_handler),
 		stage_test(an_agreement_that_changed_twice_is_not_waited_for),
 		stage_test(an_agreement_that_a_sibling_changed_is_approved_first),
