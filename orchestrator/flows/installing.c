@@ -311,9 +311,12 @@ static bool approval_is_gone(const struct stage_run *run)
 
 static enum stage_next installed_settle(struct stage_run *run)
 {
-	if (run->outcome.kind == OUTCOME_REFUSED && approval_is_gone(run))
+	if (run->outcome.kind == OUTCOME_REFUSED && approval_is_gone(run)) {
+		/* the newer certificate on the token is this renewal's own: nobody renewed it elsewhere */
+		stage_fact_text(run, "newer_is_other", stage_text(run, "newer.0.sha256"));
 		return stage_move(run, ON_APPROVAL_REVOKED,
 			"the CA took its approval back after the installation");
+	}
 	if (run->outcome.kind == OUTCOME_REFUSED)
 		return stage_refused(run);
 	return stage_move(

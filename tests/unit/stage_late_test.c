@@ -69,6 +69,27 @@ static void a_debt_whose_approval_is_taken_back_can_be_paid_again(void **state)
 		"cancelled open", "select string_agg(status, ' ' order by id) from payment_orders");
 }
 
+/* What is on the token was issued to this renewal: nobody is asked who renewed it elsewhere. */
+static void an_approval_taken_back_after_the_installation_goes_to_the_review(void **state)
+{
+	OWNED char *renewal = a_renewal_in("approved");
+	OWNED char *old = a_certificate("t1", "Li", "both", "2027-01-31T15:59:59Z");
+	OWNED char *newer = a_certificate("n1", "Li", "both", "2029-01-31T15:59:59Z");
+	(void)state;
+	a_linked_transfer(renewal);
+	walk(renewal, to_queue);
+	(void)sql(
+		"select check_in(1, '{\"client_version\":\"4.7.10\",\"tokens\":[{\"serial\":\"t1\",\"label\":\"t1\",\"certificates\":[%s,%s]}]}')",
+		old, newer);
+	walk(renewal, (const char *const[]){ "install_seen", "installed", NULL });
+	step_with(renewal,
+		SAYS(INSTALL_REPORT, REFUSED, "STATE_CONFLICT", "{\"state\":\"rejected\"}"));
+	assert_string_equal(state_now(), "in_review");
+	step_with(renewal, CALL(STATUS, "{\"state\":\"rejected\"}"));
+	assert_string_equal(state_now(), "refunding");
+	assert_sql("0", "select count(*) from tasks where kind = 'certificate'");
+}
+
 /* ---- a withdrawal while money travels ---- */
 
 static void a_fee_that_only_the_ca_knows_of_is_not_forgotten(void **state)
@@ -468,6 +489,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		stage_test(the_second_return_is_decided_by_two_people_again),
 		stage_test(a_debt_whose_approval_is_taken_back_can_be_paid_again),
+		stage_test(an_approval_taken_back_after_the_installation_goes_to_the_review),
 		stage_test(a_fee_that_only_the_ca_knows_of_is_not_forgotten),
 		stage_test(nothing_is_exported_for_a_renewal_that_is_being_withdrawn),
 		stage_test(a_transfer_that_may_be_the_one_speaks_against_never_paid),
