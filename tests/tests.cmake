@@ -65,6 +65,7 @@ endif()
 include(tests/twin/twin.cmake)
 
 # Benches: tests/bench/NAME.c is the measuring part of tests/bench/NAME.
-add_executable(engine-bench ${CMAKE_SOURCE_DIR}/tests/bench/engine.c)
+add_executable(engine-bench ${CMAKE_SOURCE_DIR}/tests/bench/engine.c ${CMAKE_SOURCE_DIR}/tests/bench/peer.c
+  ${CMAKE_SOURCE_DIR}/tests/bench/latency.c)
 target_link_libraries(engine-bench PRIVATE flows PkgConfig::CMOCKA)
 target_compile_definitions(engine-bench PRIVATE XUQI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One sweep is three statements: start campaigns, claim, ask when to look next.  Steps run beside it. */
+/* One sweep is four statements: claim, start campaigns and finish them, ask when to look next.  Steps run beside it. */
 #include "orchestrator/flows/sweep.h"
 
 #include <event2/event.h>
@@ -22,13 +22,6 @@ struct sweep {
 	int64_t pause_ms;
 	bool running, again, stopped;
 };
-
-static enum flow_next sweep_start(struct flow *flow, void *self)
-{
-	struct sweep *sweep = self;
-
-	return db_begin(sweep->app->db, flow, sql_campaigns_start, DB_ARGS("500"));
-}
 
 static enum flow_next sweep_claim(struct flow *flow, void *self)
 {
@@ -54,6 +47,13 @@ static enum flow_next sweep_begin_steps(struct flow *flow, void *self)
 		if (!stage_start(sweep->app, id, epoch))
 			lease_give_back(sweep->app, id, epoch, &busy, 0);
 	}
+	return db_begin(sweep->app->db, flow, sql_campaigns_start, DB_ARGS("500"));
+}
+
+static enum flow_next sweep_finish(struct flow *flow, void *self)
+{
+	struct sweep *sweep = self;
+
 	return db_begin(sweep->app->db, flow, sql_campaigns_finish, 0, NULL);
 }
 
@@ -75,11 +75,10 @@ static enum flow_next sweep_take_next(struct flow *flow, void *self)
 }
 
 static const struct flow_step sweep_steps[] = {
-	{ "start", sweep_start }, /* campaigns whose time has come */
-	{ "claim", sweep_claim }, /* due renewals, under a lease */
-	{ "begin",
-		sweep_begin_steps }, /* one step for each; campaigns that are through are closed */
-	{ "ask", sweep_ask_next },   /* when is the next one due? */
+	{ "claim", sweep_claim },       /* due renewals, under a lease, first: somebody waits */
+	{ "begin", sweep_begin_steps }, /* one step for each; campaigns whose time has come */
+	{ "finish", sweep_finish },     /* campaigns that are through */
+	{ "ask", sweep_ask_next },      /* when is the next one due? */
 	{ "next", sweep_take_next },
 	{ NULL, NULL },
 };

@@ -2,9 +2,10 @@
 /* Durable transitions per second: a renewal claimed under a lease, moved along an edge and journalled, each
  * committed with fsync.  Beside it, in turns on the same server and over as many connections: the floor, a
  * bare table claimed and finished 500 rows at a time without any of the engine's duties; the engine with one
- * statement for each renewal, as it was before sets; and whole steps, which load their document too.
+ * statement for each renewal, as it was before sets; whole steps, which load their document too; and a peer, which is
+ * another program (tests/bench/graphile).  Then how long it takes until what is due starts, of both.
  *
- *     engine ROUNDS SECONDS     one line of JSON; what counts are the ratios */
+ *     engine ROUNDS SECONDS [PEER]     one line of JSON; what counts are the ratios */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,8 @@
 #include "orchestrator/loop/batch.h"
 #include "orchestrator/loop/db.h"
 #include "sql.h"
+#include "tests/bench/latency.h"
+#include "tests/bench/peer.h"
 #include "tests/unit/walks.h"
 
 enum {
@@ -26,7 +29,10 @@ enum {
 	SET_BYTES = 8388608,
 	CONNECTIONS = 2,
 	ROUNDS_MOST = 50,
-	CONTENDERS = 4
+	CONTENDERS = 6,
+	OURS = 4,    /* the contenders before the peer's */
+	STARTS = 40, /* of each round */
+	STARTS_MOST = ROUNDS_MOST * STARTS
 };
 
 struct bench;
@@ -53,6 +59,7 @@ struct bench {
 	int64_t until_ms;
 	uint64_t moved;
 	bool loads, one_by_one;
+	struct peer peer;
 };
 
 static struct bench bench;
@@ -210,22 +217,43 @@ static struct flow_kind engine_kind = { "engine", engine_steps, lane_finished, 0
 
 static const struct {
 	const char *name;
-	struct flow_kind *kind;
+	struct flow_kind *kind; /* NULL: the peer's, in this mode */
 	bool loads, one_by_one;
 	const char *count; /* what the database says of it */
+	const char *mode;
 } contenders[CONTENDERS] = {
-	{ "lease_floor", &floor_kind, false, false, "select count(*) from floor_event" },
+	{ "lease_floor", &floor_kind, false, false, "select count(*) from floor_event", NULL },
 	{ "xuqi", &engine_kind, false, false,
-		"select count(*) from journal where to_state is not null" },
+		"select count(*) from journal where to_state is not null", NULL },
 	{ "steps", &engine_kind, true, false,
-		"select count(*) from journal where to_state is not null" },
+		"select count(*) from journal where to_state is not null", NULL },
 	{ "single", &engine_kind, false, true,
-		"select count(*) from journal where to_state is not null" },
+		"select count(*) from journal where to_state is not null", NULL },
+	{ "graphile_best", NULL, false, false, NULL, "best" },
+	{ "graphile_default", NULL, false, false, NULL, "default" },
 };
+
+static void ask_peer(const char *mode, int64_t number, struct peer_figures figures)
+{
+	struct fault fault;
+	bool told = peer_ask(&bench.peer, mode, number, &figures, &fault);
+
+	if (!told)
+		print_error("%s\n", fault.text);
+	assert_true(told);
+	assert_int_equal(figures.count, figures.most);
+}
 
 /* Transitions per second of contender I over SECONDS, counted by the database's own tables. */
 static double one_round(unsigned i, int64_t seconds)
 {
+	double told;
+
+	if (contenders[i].kind == NULL) {
+		ask_peer(contenders[i].mode, seconds, (struct peer_figures){ &told, 1, 0 });
+		return told;
+	}
+
 	int64_t before = sql_number("%s", contenders[i].count), begun = clock_monotonic_ms();
 
 	bench.until_ms = begun + seconds * 1000;
@@ -334,31 +362,77 @@ static void close_bench(void)
 	event_base_free(bench.base);
 }
 
-static void report(double rates[CONTENDERS][ROUNDS_MOST], unsigned rounds)
+struct figures {
+	unsigned rounds, contenders;
+	double rates[CONTENDERS][ROUNDS_MOST];
+	double starts[STARTS_MOST], peer_starts[STARTS_MOST];
+};
+
+static void put_ratio(json_t *ratios, const struct figures *figures, unsigned of, unsigned to)
 {
-	JSON *out = json_pack(
-		"{s:i, s:i, s:i}", "rounds", (int)rounds, "connections", CONNECTIONS, "set", SET);
+	OWNED char *key = text_dupf("%s/%s", contenders[of].name, contenders[to].name);
+
+	(void)json_object_set_new(ratios, key,
+		json_real(median_ratio(figures->rates[of], figures->rates[to], figures->rounds)));
+}
+
+/* Half, and ninety-nine of a hundred, started within so many milliseconds. */
+static void put_starts(json_t *out, const char *head, double *values, size_t count)
+{
+	OWNED char *half = text_dupf("%sstart_p50_ms", head);
+	OWNED char *most = text_dupf("%sstart_p99_ms", head);
+
+	qsort(values, count, sizeof *values, by_size);
+	(void)json_object_set_new(out, half, json_real(values[count / 2]));
+	(void)json_object_set_new(out, most, json_real(values[count * 99 / 100]));
+}
+
+static void report(struct figures *figures)
+{
+	enum { FLOOR, XUQI, STEPS, SINGLE };
+
+	JSON *out = json_pack("{s:i, s:i, s:i}", "rounds", (int)figures->rounds, "connections",
+		CONNECTIONS, "set", SET);
 	json_t *ratios = json_object();
 
-	for (unsigned i = 0; i < CONTENDERS; i++) {
+	for (unsigned i = 0; i < figures->contenders; i++) {
 		OWNED char *key = text_dupf("%s_per_s", contenders[i].name);
-		(void)json_object_set_new(
-			out, key, json_integer((json_int_t)median(rates[i], rounds)));
+		(void)json_object_set_new(out, key,
+			json_integer((json_int_t)median(figures->rates[i], figures->rounds)));
 	}
-	(void)json_object_set_new(
-		ratios, "xuqi/lease_floor", json_real(median_ratio(rates[1], rates[0], rounds)));
-	(void)json_object_set_new(
-		ratios, "steps/lease_floor", json_real(median_ratio(rates[2], rates[0], rounds)));
-	(void)json_object_set_new(
-		ratios, "xuqi/single", json_real(median_ratio(rates[1], rates[3], rounds)));
+	put_ratio(ratios, figures, XUQI, FLOOR);
+	put_ratio(ratios, figures, STEPS, FLOOR);
+	put_ratio(ratios, figures, XUQI, SINGLE);
+	put_starts(out, "", figures->starts, (size_t)figures->rounds * STARTS);
+	for (unsigned i = OURS; i < figures->contenders; i++)
+		put_ratio(ratios, figures, XUQI, i);
+	if (figures->contenders > OURS)
+		put_starts(
+			out, "graphile_", figures->peer_starts, (size_t)figures->rounds * STARTS);
 	(void)json_object_set_new(out, "ratios", ratios);
 	OWNED char *text = json_dumps(out, JSON_COMPACT | JSON_REAL_PRECISION(4));
 	(void)printf("%s\n", text);
 }
 
+/* The contenders in turns, the order rotating; then both ways to start. */
+static void one_turn(struct figures *figures, unsigned round, int64_t seconds)
+{
+	size_t from = (size_t)round * STARTS;
+
+	for (unsigned i = 0; i < figures->contenders; i++) {
+		unsigned who = (i + round) % figures->contenders;
+		figures->rates[who][round] = one_round(who, seconds);
+	}
+	latency_measure(
+		bench.base, bench.engine, the_database.conninfo, figures->starts + from, STARTS);
+	if (figures->contenders > OURS)
+		ask_peer("latency", STARTS,
+			(struct peer_figures){ figures->peer_starts + from, STARTS, 0 });
+}
+
 int main(int argc, char **argv)
 {
-	static double rates[CONTENDERS][ROUNDS_MOST];
+	static struct figures figures;
 	int64_t rounds = 5, seconds = 2;
 
 	if (argc > 2 &&
@@ -369,12 +443,13 @@ int main(int argc, char **argv)
 		return 1;
 	a_fleet();
 	open_bench();
-	for (int64_t round = 0; round < rounds; round++)
-		for (unsigned i = 0; i < CONTENDERS; i++) {
-			unsigned who = (i + (unsigned)round) % CONTENDERS; /* the order rotates */
-			rates[who][round] = one_round(who, seconds);
-		}
+	bench.peer = (struct peer){ argc > 3 ? argv[3] : NULL, PQhost(the_database.pg),
+		PQuser(the_database.pg), PQdb(the_database.pg) };
+	figures.rounds = (unsigned)rounds;
+	figures.contenders = argc > 3 ? CONTENDERS : OURS;
+	for (unsigned round = 0; round < figures.rounds; round++)
+		one_turn(&figures, round, seconds);
 	close_bench();
-	report(rates, (unsigned)rounds);
+	report(&figures);
 	return database_drop(NULL) | database_end(NULL);
 }
