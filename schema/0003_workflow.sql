@@ -181,7 +181,8 @@ begin
   update ca_facts f set told_over = r.facts->>'agreement_before', told_at = now(), meta = jsonb_set(f.meta, '{agreement}',
     jsonb_build_object('id', p_doc->'plan'->'agreement_id', 'version', p_doc->'plan'->'agreement_version', 'sha256', v_now))
   from renewals r where r.id = p_id and f.ca = r.ca and v_now is distinct from v_was and r.facts->>'agreement_sha256' = v_now
-    and f.meta#>>'{agreement,sha256}' = r.facts->>'agreement_before';
+    and f.meta#>>'{agreement,sha256}' = r.facts->>'agreement_before'
+    and not exists (select from price_lists l where l.ca = f.ca); -- what people list, people change
 end $$;
 
 -- Whether a conclusion has only members that are written set by set.

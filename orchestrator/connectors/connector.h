@@ -20,6 +20,7 @@
 /* clang-format off */
 #define CONNECTOR_OPS(X)                                                                           \
 	X(META, meta)                     /* 准备工作: what the CA offers */                       \
+	X(AGREEMENT, agreement)           /* 电子认证协议: its text */                             \
 	X(BIND, bind)                     /* 获取二维码 */                                         \
 	X(BIND_STATUS, bind_status)       /* 扫码, 确认绑定 */                                     \
 	X(UNBIND, unbind)                 /* 取消: a QR that nobody confirmed */                   \

@@ -31,6 +31,7 @@ struct request_shape {
 
 static const struct request_shape shapes[] = {
 	[CONNECTOR_META] = { "GET", "/v1/meta", NULL },
+	[CONNECTOR_AGREEMENT] = { "GET", "/v1/agreements/current", NULL },
 	[CONNECTOR_BIND] = { "POST", "/v1/bindings", "/v1/bindings?client_ref={r}" },
 	[CONNECTOR_BIND_STATUS] = { "GET", "/v1/bindings/{i}", NULL },
 	[CONNECTOR_UNBIND] = { "DELETE", "/v1/bindings/{i}", NULL },
@@ -64,6 +65,7 @@ const struct connector_traits gateway_traits = {
 		CAPABILITY_BIT(CAN_REFUND),
 	.ops = {
 		[CONNECTOR_META] = { true, false, false, false },
+		[CONNECTOR_AGREEMENT] = { true, false, false, false },
 		[CONNECTOR_BIND] = { true, true, false, true },
 		[CONNECTOR_BIND_STATUS] = { true, false, false, false },
 		[CONNECTOR_UNBIND] = { true, true, false, false },

@@ -141,8 +141,8 @@ static enum stage_next ask_for_agreement(struct stage_run *run)
 			"kind", "agreement", "role", "handler", "assignee",
 			stage_text(run, "handler.id"), "title",
 			"电子认证协议: read and accept the agreement", "instruction",
-			"Read the agreement of this version. If you accept it for the holder below, finish this task with "
-			"accept=yes.",
+			"Read the agreement of this version: xuqi task show has its text, compared with its digest, where the CA gives it; "
+			"else read it on the CA's pages. If you accept it for the holder below, finish this task with accept=yes.",
 			"if_ignored", "The application stays a draft.", "needs", "accept", "values",
 			"holder", stage_text(run, "set.holder"), "service",
 			stage_text(run, "set.service"), "version",

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "common/digest.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -72,13 +73,6 @@ static enum flow_next watch_alarmed(struct flow *flow, void *self)
 	return flow_fail(flow, FAULT_LATER, "%s", watch->alert);
 }
 
-static enum flow_next watch_end(struct flow *flow, void *self)
-{
-	(void)flow;
-	(void)self;
-	return FLOW_DONE;
-}
-
 static enum flow_next watch_save(struct flow *flow, void *self)
 {
 	struct ca_watch *watch = self;
@@ -114,10 +108,85 @@ static enum flow_next watch_task(struct flow *flow, void *self)
 		DB_ARGS(watch->alert, payee, watch->connector->ca));
 }
 
+/* ---- the agreement's text, once for each version ---- */
+
+static enum flow_next watch_text(struct flow *flow, void *self)
+{
+	struct ca_watch *watch = self;
+
+	if (!connector_op(watch->connector, CONNECTOR_AGREEMENT)->offered)
+		return FLOW_DONE;
+	return db_begin(watch->app->db, flow, sql_agreement_missing, DB_ARGS(watch->connector->ca));
+}
+
+static enum flow_next watch_fetch(struct flow *flow, void *self)
+{
+	struct ca_watch *watch = self;
+
+	if (PQntuples(flow_rows(flow)) == 0)
+		return FLOW_DONE;
+	watch->call = (struct connector_call){ .op = CONNECTOR_AGREEMENT };
+	return watch->connector->ops->begin(watch->connector, flow, &watch->call);
+}
+
+/* People are shown only a text that is what its digest says; without one they read it on the CA's pages. */
+static bool is_its_digest(const char *text, const char *sha256)
+{
+	char digest[SHA256_HEX];
+
+	if (text == NULL || sha256 == NULL)
+		return false;
+	sha256_hex(digest, text, strlen(text));
+	return text_equal(digest, sha256);
+}
+
+static enum flow_next keep_text(struct flow *flow, struct ca_watch *watch, const json_t *document)
+{
+	const char *text = json_peek_text(document, "text"),
+		   *sha256 = json_peek_text(document, "sha256"),
+		   *version = json_peek_text(document, "version"),
+		   *title = json_peek_text(document, "title");
+
+	if (!is_its_digest(text, sha256)) {
+		log_error("ca.agreement_differs", LOG_TEXT("ca", watch->connector->ca),
+			LOG_TEXT("version", version), LOG_TEXT("sha256", sha256));
+		return FLOW_DONE;
+	}
+	return db_begin(watch->app->db, flow, sql_agreement_save,
+		DB_ARGS(watch->connector->ca, sha256, version != NULL ? version : "",
+			title != NULL ? title : "", text));
+}
+
+static enum flow_next watch_keep(struct flow *flow, void *self)
+{
+	struct ca_watch *watch = self;
+	struct outcome outcome;
+	enum flow_next next = FLOW_DONE;
+
+	watch->connector->ops->read(watch->connector, flow, &watch->call, &outcome);
+	if (outcome.kind == OUTCOME_DONE)
+		next = keep_text(flow, watch, outcome.data);
+	else
+		log_warn("ca.agreement_unread", LOG_TEXT("ca", watch->connector->ca),
+			LOG_TEXT("text", outcome.text));
+	outcome_done(&outcome);
+	return next;
+}
+
+static enum flow_next watch_end(struct flow *flow, void *self)
+{
+	(void)flow;
+	(void)self;
+	return FLOW_DONE;
+}
+
 static const struct flow_step watch_steps[] = {
-	{ "ask", watch_ask },   /* GET meta, signed */
-	{ "save", watch_save }, /* keep it; compare the payee with the pinned one */
-	{ "task", watch_task }, /* open or close finance's task about the payee */
+	{ "ask", watch_ask },     /* GET meta, signed */
+	{ "save", watch_save },   /* keep it; compare the payee with the pinned one */
+	{ "task", watch_task },   /* open or close finance's task about the payee */
+	{ "text", watch_text },   /* is the agreement's text here? */
+	{ "fetch", watch_fetch }, /* GET it, signed */
+	{ "keep", watch_keep },   /* under its own digest */
 	{ "end", watch_end },
 	{ "alarm", watch_alarm }, /* the answer was not the CA's */
 	{ "alarmed", watch_alarmed },

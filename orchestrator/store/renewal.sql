@@ -145,6 +145,14 @@ insert into ca_facts (ca, meta, fetched_at, alert) values ($1, $2::jsonb, now(),
 on conflict (ca) do update set meta = excluded.meta, fetched_at = now(), alert = excluded.alert
 returning (select old.alert from ca_facts old where old.ca = $1) is distinct from $3
 
+-- name: agreement_missing
+-- One row where the text of the agreement that the CA $1 names is not here yet.
+select 1 from ca_facts f where f.ca = $1 and f.meta#>>'{agreement,sha256}' is not null
+  and not exists (select from agreements g where g.ca = f.ca and g.sha256 = f.meta#>>'{agreement,sha256}')
+
+-- name: agreement_save
+insert into agreements (ca, sha256, version, title, text) values ($1, $2, $3, $4, $5) on conflict do nothing
+
 -- name: ca_facts_alarm
 -- An answer that is not the CA's stops what spends, until the CA answers again.
 update ca_facts set alert = $2 where ca = $1 and alert is null

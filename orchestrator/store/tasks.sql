@@ -6,7 +6,10 @@ rows as (
   select k.id, k.kind, k.title, k.renewal_id as renewal, k.holder, k.service, k.role, k.assignee, k.deputy, k.owner, k.workstation,
     k.token_serial, k.token_label, k.due_at, k.overdue, k.escalations, k.state, k.instruction, k.needs, k.if_ignored, k.values ? 'asks' and card_is_held(k.renewal_id) as held, k.opened_at, k.closed_at,
     case when k.secret is not null and task_is_given_to((p->>'person')::bigint, k) then k.values || jsonb_build_object('qr_text', sealed_at(k.secret, 'tasks.secret', k.renewal_id || '/' || k.kind))
-         else values_for(k.values, task_is_given_to((p->>'person')::bigint, k)) end as values
+         else values_for(k.values, task_is_given_to((p->>'person')::bigint, k)) end as values,
+    case when a.id is not null and k.kind in ('agreement', 'correction') then ( -- what is to be read before it is accepted
+      select jsonb_build_object('title', g.title, 'version', g.version, 'sha256', g.sha256, 'text', g.text) from agreements g, renewals r
+      where r.id = k.renewal_id and g.ca = r.ca and g.sha256 in (k.values->>'sha256', k.values->>'agreement_sha256')) end as agreement
   from task_items k, a
   where in_scope(coalesce(k.set_unit_id, k.workstation_unit_id), (p->>'unit')::bigint)
     and (a.id is null or k.id::text = a.id)

@@ -458,6 +458,14 @@ int64_t json_as_instant(const json_t *object, const char *key)
 
 /* ---- statements ---- */
 
+/* The text of an agreement is never missing: the twin's people accept by its digest. */
+static bool ask_agreement_missing(struct store *store, struct ask *ask)
+{
+	(void)store;
+	ask_columns(ask, 1);
+	return true;
+}
+
 static const struct {
 	const char *text, *name;
 	ask_fn *run;
@@ -478,6 +486,7 @@ static const struct {
 	{ sql_sweep_next, "sweep_next", ask_next, true },
 	{ sql_ca_facts_save, "ca_facts_save", ask_facts_save, false },
 	{ sql_ca_facts_alarm, "ca_facts_alarm", ask_facts_alarm, false },
+	{ sql_agreement_missing, "agreement_missing", ask_agreement_missing, true },
 	{ sql_ca_facts_load, "ca_facts_load", ask_facts_load, true },
 	{ sql_payee_task, "payee_task", ask_payee_task, false },
 	{ sql_admin_needed, "admin_needed", ask_admin_needed, true },

@@ -44,7 +44,7 @@ static struct fake {
 static inline enum flow_next fake_begin(
 	struct connector *connector, struct flow *flow, const struct connector_call *call)
 {
-	OWNED char *body = json_write(call->body);
+	OWNED char *body = call->body != NULL ? json_write(call->body) : text_dup("");
 	(void)connector;
 	assert_true(fake.count < SCRIPT_MAX);
 	const struct line *line = &fake.script[fake.count];
