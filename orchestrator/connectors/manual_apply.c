@@ -127,6 +127,15 @@ static json_t *agreement_shown(const char *version)
 		"sha256", sha);
 }
 
+/* Its card was shown with an approved one; another one may have been approved since. */
+static bool is_approved_agreement(const struct desk *desk, const char *shown)
+{
+	return text_equal(shown, desk_text(desk, "tasks.apply.values.agreement_version")) ||
+		(text_equal(shown, desk_text(desk, "ca.agreement.version")) &&
+			text_equal(desk_text(desk, "ca.agreement.sha256"),
+				desk_text(desk, "campaign.agreement_sha256")));
+}
+
 void manual_read_agree(struct desk *desk)
 {
 	const json_t *answer = sitting(desk);
@@ -134,7 +143,7 @@ void manual_read_agree(struct desk *desk)
 
 	if (answer == NULL)
 		return;
-	if (shown == NULL || text_equal(shown, desk_text(desk, "ca.agreement.version"))) {
+	if (shown == NULL || is_approved_agreement(desk, shown)) {
 		desk_done(desk, json_pack("{s:s?}", "version", shown));
 		return;
 	}

@@ -73,7 +73,7 @@ static char *contradiction(const struct desk *desk, const json_t *answer)
 {
 	int64_t shown = -1, paid = desk_number(desk, "order.amount_fen", -1);
 	const char *version = json_peek_text(answer, "shown_agreement"),
-		   *expected = desk_text(desk, "ca.agreement.version");
+		   *expected = desk_text(desk, "tasks.apply.values.agreement_version");
 	bool same = card_yuan(&shown, json_peek_text(answer, "shown_price")) && shown == paid;
 
 	if (answer_submitted(answer) && paid >= 0 && !same)

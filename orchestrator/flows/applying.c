@@ -77,11 +77,6 @@ static enum stage_next agreement_told(struct stage_run *run)
 
 /* ---- an application that does not fit the expiry any more ---- */
 
-static enum stage_next call_withdraw(struct stage_run *run)
-{
-	return stage_call(run, CONNECTOR_WITHDRAW, stage_text(run, "facts.application_id"), NULL);
-}
-
 /* KIND_MISMATCH (临期, 过期): nothing is paid yet, so this application is withdrawn first. */
 static enum stage_next abandon(struct stage_run *run)
 {
@@ -98,6 +93,15 @@ static enum stage_next abandoned(struct stage_run *run)
 	stage_put(run, "kind", json_string("expired"));
 	return stage_move(run, ON_KIND_CHANGED,
 		"the certificate has expired (过期): the application was withdrawn and is opened anew");
+}
+
+/* A sitting that stopped before it submitted anything left nothing to be withdrawn. */
+static enum stage_next call_withdraw(struct stage_run *run)
+{
+	const char *application = stage_text(run, "facts.application_id");
+
+	return application != NULL ? stage_call(run, CONNECTOR_WITHDRAW, application, NULL)
+				   : abandoned(run);
 }
 
 /* 证书有效期至 has passed while the application waited, and nothing is submitted yet. */
@@ -169,22 +173,35 @@ static bool is_signed(const struct stage_run *run)
 	return stage_flag(run, "campaign.agreement_signed");
 }
 
+bool agreement_is_approved(const struct stage_run *run)
+{
+	return is_signed(run) &&
+		text_equal(stage_text(run, "ca.agreement.sha256"),
+			stage_text(run, "campaign.agreement_sha256"));
+}
+
+bool agreement_follows(const struct stage_run *run)
+{
+	const char *now = stage_text(run, "ca.agreement.sha256"),
+		   *approved = stage_text(run, "campaign.agreement_sha256");
+
+	return !text_equal(now, approved) &&
+		text_equal(stage_text(run, "facts.agreement_sha256"), approved) &&
+		text_equal(stage_text(run, "facts.agreement_before"), now);
+}
+
 /* Only the text that was approved is put before the handler, and only its acceptance is passed on. */
 static enum stage_next agree(struct stage_run *run)
 {
 	const char *now = stage_text(run, "ca.agreement.sha256"),
 		   *approved = stage_text(run, "campaign.agreement_sha256");
 
-	if (now == NULL)
+	if (!is_asked_here(run, CONNECTOR_AGREE) && stage_text(run, "facts.application_id") != NULL)
+		return call_agree(
+			run); /* submitted with what its card showed, whatever is listed since */
+	if (now == NULL || agreement_follows(run))
 		return stage_poll(run, "agreement");
-	if (!text_equal(now, approved)) {
-		if (text_equal(stage_text(run, "facts.agreement_sha256"), approved) &&
-			text_equal(stage_text(run, "facts.agreement_before"), now))
-			return stage_poll(
-				run, "agreement"); /* the CA told us first, its meta follows */
-		return agreement_changed(run, stage_at(run, "ca.agreement"));
-	}
-	if (!is_signed(run))
+	if (!agreement_is_approved(run))
 		return agreement_changed(run, stage_at(run, "ca.agreement"));
 	if (!is_asked_here(run, CONNECTOR_AGREE) ||
 		(answered_yes(answer_for_this(run, "agreement"), "accept", "yes") &&

@@ -151,7 +151,9 @@ bool certificate_refused(struct stage_run *run)
 enum stage_next prepaid_ask(struct stage_run *run, int64_t asked_fen, const char *complaint)
 {
 	int64_t sent = stage_number(run, "order.amount_fen", 0);
-	OWNED char *paid = stage_yuan(sent), *asked = stage_yuan(asked_fen);
+	OWNED char *paid = stage_yuan(sent);
+	OWNED char *asked = asked_fen > 0 ? stage_yuan(asked_fen)
+					  : text_dup("no price: this term is not offered any more");
 	OWNED char *text = text_dupf(
 		"%s%s%s were sent for this renewal (order %s); the CA now asks %s. Never transfer the difference: one "
 		"application is paid by one transfer. Agree with the CA. If it takes what was sent, finish this task with decision=again: "
@@ -172,7 +174,7 @@ enum stage_next prepaid_ask(struct stage_run *run, int64_t asked_fen, const char
 
 bool prepaid_differs(const struct stage_run *run)
 {
-	return stage_number(run, "facts.prepaid_asked_fen", -1) >= 0;
+	return json_is_integer(stage_at(run, "facts.prepaid_asked_fen"));
 }
 
 enum stage_next prepaid_decide(struct stage_run *run)

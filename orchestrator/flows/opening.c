@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 选择证书 (guide chapter 3): the application is opened as expiring (临期) or expired (过期), before the payment or
  * after it as the CA wants. */
+#include "common/bytes.h"
 #include "common/text.h"
+#include "orchestrator/domain/effect_key.h"
 #include "orchestrator/flows/turns.h"
 
 void opening_forget(struct stage_run *run)
@@ -30,6 +32,37 @@ static const char *leftover(const struct stage_run *run)
 		: stage_text(run, "leftover");
 }
 
+/* The person's sitting under the present intent is over: what was given back stands, whatever is listed since. */
+static bool sitting_is_over(const struct stage_run *run)
+{
+	char ref[EFFECT_CLIENT_REF];
+	int64_t renewal;
+	int attempt = (int)stage_number(run, "effects.open", 0) + 1;
+
+	return stage_answer(run, "apply") != NULL &&
+		!text_equal(stage_text(run, "tasks.apply.answer.result"), "not_done") &&
+		number_parse(&renewal, run->id, 1, INT64_MAX) &&
+		effect_client_ref(ref, stage_text(run, "install_id"), renewal,
+			connector_op_word(CONNECTOR_OPEN), attempt) &&
+		text_equal(stage_text(run, "tasks.apply.values.ref"), ref);
+}
+
+/* Where the agreement is accepted in the sitting that applies, a card is shown with an approved one alone. */
+static bool sitting_must_wait(const struct stage_run *run)
+{
+	return !connector_op(run->connector, CONNECTOR_AGREE)->effect &&
+		stage_text(run, "ca.agreement.sha256") != NULL && !agreement_is_approved(run) &&
+		!sitting_is_over(run);
+}
+
+static enum stage_next wait_for_agreement(struct stage_run *run)
+{
+	if (agreement_follows(run))
+		return stage_poll(run, "agreement");
+	return stage_move(run, ON_APPLICATION_OPENED,
+		"nothing is applied for yet: another agreement is listed than was approved");
+}
+
 enum stage_next opening_decide(struct stage_run *run)
 {
 	const char *kind = stage_text(run, "kind"),
@@ -41,6 +74,8 @@ enum stage_next opening_decide(struct stage_run *run)
 		return stage_call(run, CONNECTOR_WITHDRAW, leftover(run), NULL);
 	if (stage_flag(run, "set.expired") && text_equal(kind, "expiring"))
 		return kind_changes(run, "expired");
+	if (sitting_must_wait(run))
+		return wait_for_agreement(run);
 	return stage_call(run, CONNECTOR_OPEN, NULL,
 		json_pack("{s:s?, s:s}", "certificate_id", stage_text(run, "facts.certificate_id"),
 			"kind", kind));

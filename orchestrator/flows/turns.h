@@ -16,6 +16,10 @@ void opening_forget(struct stage_run *run);
 
 /* Before the fee is sent: is the price or the agreement another one than approved?  Then *NEXT leads back to the
  * gates. */
+/* Is the CA's present agreement the one that this renewal's approval signed?  Or has the CA told of the approved one
+ * before its meta (or the price list) shows it? */
+bool agreement_is_approved(const struct stage_run *run);
+bool agreement_follows(const struct stage_run *run);
 bool plan_is_outdated(struct stage_run *run, enum stage_next *next);
 
 /* ---- sending.c ---- */

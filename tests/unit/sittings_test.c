@@ -85,9 +85,10 @@ static void the_next_is_woken_by_one_that_needs_no_code(void **state)
 
 /* ---- prices ---- */
 
-#define LIST(price) \
-	"'{\"terms\":{\"1\":\"" price \
-	"\"},\"source\":\"page\",\"agreement_version\":\"V1\",\"statement\":\"I do\"}'"
+#define LIST_OF(price, agreement) \
+	"'{\"terms\":{\"1\":\"" price "\"},\"source\":\"page\",\"agreement_version\":\"" agreement \
+	"\",\"statement\":\"I do\"}'"
+#define LIST(price) LIST_OF(price, "V1")
 
 static void a_price_list_wants_two_people_and_then_stands(void **state)
 {
@@ -293,6 +294,63 @@ static void a_page_that_says_never_after_the_payment_leaves_a_credit(void **stat
 	put_away();
 }
 
+static void another_agreement_is_listed(void)
+{
+	(void)sql("select price_propose(" P_OPERATOR ", " LIST_OF("200.00", "V2") ")");
+	(void)sql("select price_approve(" P_FINANCE ", 2, '{\"commit\":true}')");
+}
+
+static void a_card_never_shows_an_agreement_that_nobody_approved(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	another_agreement_is_listed(); /* while the card is open */
+	steps_to(renewal, "awaiting_approval");
+	assert_sql("V1 V2",
+		"select (select values->>'agreement_version' from tasks where kind = 'apply') || ' ' || (plan->>'agreement_version') from campaigns");
+	assert_sql("t", "select spend_approval is null from renewals");
+	put_away();
+}
+
+static void what_was_submitted_as_the_card_said_stands(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	finish("apply", P_HANDLER, submitted);
+	another_agreement_is_listed(); /* after the sitting */
+	steps_to(renewal, "in_review");
+	assert_sql("1", "select count(*) from tasks where kind = 'apply'");
+	put_away();
+}
+
+static void a_term_that_is_gone_after_the_payment_is_decided_by_finance(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	finish("apply", P_HANDLER, "\"result\":\"term_unavailable\"");
+	steps_to(renewal, "drafting");
+	step_alone(renewal);
+	step_alone(renewal);
+	assert_task("prepaid", "finance", "not offered any more");
+	finish("prepaid", P_FINANCE, "\"decision\":\"credit\"");
+	steps_to(renewal, "failed");
+	assert_sql("open 20000", "select state || ' ' || amount_fen from credits");
+	put_away();
+}
+
+static void a_sitting_that_left_nothing_is_not_withdrawn(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	finish("apply", P_HANDLER, "\"result\":\"term_unavailable\"");
+	steps_to(renewal, "drafting");
+	(void)sql("update certificate_sets set not_after = now() - interval '1 hour'");
+	step_alone(renewal);
+	assert_sql("bound expired", "select state || ' ' || kind from renewals");
+	assert_sql("0", "select count(*) from tasks where kind = 'withdraw_at_ca'");
+	put_away();
+}
+
 static void a_remittance_that_is_refused_is_entered_again_not_paid_again(void **state)
 {
 	OWNED char *renewal = a_sitting();
@@ -419,6 +477,10 @@ int main(void)
 		stage_test(another_price_before_the_fee_is_sent_is_approved_again),
 		stage_test(a_list_is_where_the_refusals_of_the_guide_lead_on),
 		stage_test(a_page_that_says_never_after_the_payment_leaves_a_credit),
+		stage_test(a_card_never_shows_an_agreement_that_nobody_approved),
+		stage_test(what_was_submitted_as_the_card_said_stands),
+		stage_test(a_term_that_is_gone_after_the_payment_is_decided_by_finance),
+		stage_test(a_sitting_that_left_nothing_is_not_withdrawn),
 		stage_test(a_remittance_that_is_refused_is_entered_again_not_paid_again),
 		stage_test(what_a_person_cannot_mean_is_asked_again),
 		stage_test(what_a_ca_does_not_offer_is_never_called),
