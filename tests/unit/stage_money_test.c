@@ -84,6 +84,21 @@ static void a_remittance_is_declared_as_the_bank_wrote_it(void **state)
 	assert_sql("verifying_payment", "select state from renewals");
 }
 
+/* The code was paid, and we died before we had written down that anything is to be paid. */
+static void what_is_paid_already_is_in_the_books(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	step_with(renewal,
+		CALL(PAY,
+			"{\"id\":\"P1\",\"state\":\"paid\",\"amount\":{\"currency\":\"CNY\",\"amount_fen\":20000}}"));
+	assert_sql("paid", "select state from renewals");
+	assert_sql("20000 true",
+		"select o.amount_fen || ' ' || (o.paid_at is not null)::text from payment_orders o join dues d on d.order_id = o.id");
+	assert_sql("[]", "select payments_to_export(" P_FINANCE ")");
+	assert_sql("t", "select is_paid(id) from renewals");
+}
+
 static void nothing_is_declared_before_a_transfer_is_linked(void **state)
 {
 	OWNED char *renewal = a_renewal_in("awaiting_payment");
@@ -534,6 +549,7 @@ int main(void)
 		stage_test(a_payment_that_is_open_already_is_taken_up),
 		stage_test(an_alert_about_the_payee_stops_the_payment),
 		stage_test(a_remittance_is_declared_as_the_bank_wrote_it),
+		stage_test(what_is_paid_already_is_in_the_books),
 		stage_test(nothing_is_declared_before_a_transfer_is_linked),
 		stage_test(a_transfer_that_has_not_arrived_is_declared_again_later),
 		stage_test(a_remittance_that_differs_is_a_matter_for_finance),
