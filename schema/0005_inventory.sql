@@ -106,9 +106,9 @@ begin
   update tasks set state = 'done', closed_at = clock_timestamp(), answer = '{"by":"agent"}'
     where kind = 'insert_token' and state = 'open' -- never several U-KEYs inserted: this one must be there alone
       and array[token_id] = array(select id from tokens where workstation_id = w.id and present);
-  perform renewals_wake(array(
+  perform renewals_wake(array( -- also those whose permit is open: the certificate may be on its token, though nobody reported so
     select o.renewal_id from install_orders o join tokens k on k.id = o.token_id
-    where k.workstation_id = w.id and o.state = 'queued'));
+    where k.workstation_id = w.id and o.state <> 'closed'));
 end $$;
 
 -- The order, if any, that this agent may carry out now: one at a time, of a token that is plugged alone,

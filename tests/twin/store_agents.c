@@ -74,13 +74,13 @@ static void close_insert_tasks(struct store *store, int64_t workstation)
 	}
 }
 
-static void wake_queued(struct store *store, int64_t workstation)
+static void wake_waiting(struct store *store, int64_t workstation)
 {
 	for (size_t i = 0; i < store->install.count; i++) {
 		const struct row_install *install = store_row(store->install, install, i);
 		const struct row_token *token = store_get(&store->token, install->token);
 
-		if (text_equal(install->state, "queued") && token->workstation == workstation)
+		if (!text_equal(install->state, "closed") && token->workstation == workstation)
 			store_wake(store, store_get(&store->renewal, install->renewal));
 	}
 	store_notify(store);
@@ -102,7 +102,7 @@ void store_check_in(
 			token->present = is_named(token->serial, serials);
 	}
 	close_insert_tasks(store, place->id);
-	wake_queued(store, place->id);
+	wake_waiting(store, place->id);
 	if (store->watch.on_notify != NULL)
 		store->watch.on_notify(store->watch.context);
 }

@@ -40,6 +40,17 @@ static void a_permit_is_for_one_agent_one_token_one_order(void **state)
 	assert_sql("0", "select count(*) from pin_attempts");
 }
 
+/* Its agent may never report: what inventory shows on the token is looked at at once. */
+static void a_report_wakes_the_renewal_whose_permit_is_open(void **state)
+{
+	A_RENEWAL();
+	an_offered_order(renewal);
+	(void)sql("select pin_permit(1, 1, '%s', 't1')", ref_a);
+	(void)sql("update renewals set due_at = now() + interval '1 hour', claimed_until = null");
+	(void)sql("select check_in(1, '{\"tokens\":[]}')");
+	assert_sql("t", "select due_at <= clock_timestamp() from renewals");
+}
+
 static void a_permit_needs_the_touch_gate(void **state)
 {
 	A_RENEWAL();
@@ -188,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		database_test(a_permit_is_given_once_and_the_same_again),
 		database_test(a_permit_is_for_one_agent_one_token_one_order),
+		database_test(a_report_wakes_the_renewal_whose_permit_is_open),
 		database_test(a_permit_needs_the_touch_gate),
 		database_test(a_wrong_pin_bars_the_token),
 		database_test(an_unsure_pin_bars_the_token),
