@@ -119,6 +119,9 @@ static bool correct(struct world *world, const struct row_task *task)
 	const json_t *need;
 	size_t i;
 
+	if (text_equal(renewal_of(world, task)->ca, "manual"))
+		return sittings_correct(world, task);
+
 	json_array_foreach(task->needs, i, need)
 	{
 		if (text_equal(json_string_value(need), "accept"))
@@ -179,6 +182,15 @@ static bool ask_for_money(struct world *world, const struct row_task *task)
 	return finance_refund_word(world, task->renewal) != NULL;
 }
 
+/* A credit without a reference may be another one's: whoever sends the fee again has asked the bank whose it is. */
+static bool ask_whose_it_is(struct world *world, const struct row_task *task)
+{
+	struct money money;
+
+	oracle_money(world, task->renewal, &money);
+	return money.left == money.returned;
+}
+
 static bool find_invoice(struct world *world, const struct row_task *task)
 {
 	return branches_invoice(world, task->renewal) != NULL;
@@ -216,6 +228,8 @@ static const struct {
 	{ "remittance", call_the_ca },
 	{ "certificate", look_at_certificate },
 	{ "refund", ask_for_money },
+	{ "returned", ask_whose_it_is },
+	{ "returned_release", ask_whose_it_is },
 	{ "invoice_missing", find_invoice },
 	{ "invoice", ask_for_invoice },
 	{ "payee_changed", ask_about_payee },
@@ -237,6 +251,8 @@ static const char *decision(struct world *world, const struct row_task *task)
 		return "pay_again";
 	if (strcmp(task->kind, "returned_release") == 0)
 		return "release";
+	if (strcmp(task->kind, "prepaid") == 0)
+		return times_done(world, task) == 0 ? "again" : "credit";
 	/* the CA does not let an application go */
 	return times_done(world, task) >= PATIENCE || dice_below(&world->actor_dice, 2) == 0
 		? "keep"
@@ -281,11 +297,23 @@ static json_t *paper(struct world *world)
 		"data_b64", rubbish ? "cnViYmlzaA==" : pdf);
 }
 
-json_t *answers_body(struct world *world, const struct row_task *task)
+static json_t *files_for(struct world *world, const struct row_task *task)
 {
-	struct fault fault;
-	OWNED char *id = text_dupf("%" PRId64, task->id);
-	json_t *body, *values = json_object(), *files = json_array();
+	json_t *files = json_array();
+	const json_t *need;
+	size_t i;
+
+	json_array_foreach(task->needs, i, need)
+	{
+		if (text_equal(json_string_value(need), "file"))
+			(void)json_array_append_new(files, paper(world));
+	}
+	return files;
+}
+
+static json_t *words_for(struct world *world, const struct row_task *task)
+{
+	json_t *values = json_object();
 	const json_t *need;
 	size_t i;
 
@@ -293,13 +321,22 @@ json_t *answers_body(struct world *world, const struct row_task *task)
 	{
 		const char *key = json_string_value(need);
 
-		if (strcmp(key, "file") == 0)
-			(void)json_array_append_new(files, paper(world));
-		else
+		if (strcmp(key, "file") != 0)
 			json_put_text(values, key, word_for(world, task, key));
 	}
 	if (strcmp(task->kind, "invoice_missing") == 0)
 		type_invoice(world, task, values);
+	return values;
+}
+
+json_t *answers_body(struct world *world, const struct row_task *task, json_t *values)
+{
+	struct fault fault;
+	OWNED char *id = text_dupf("%" PRId64, task->id);
+	json_t *files = files_for(world, task), *body;
+
+	if (values == NULL)
+		values = words_for(world, task);
 	body = json_pack("{s:o, s:o, s:b}", "values", values, "files", files, "commit", 1);
 	if (!personal_seal_answer(body, id, world->outside.seals, &fault))
 		abort(); /* the API seals what comes in, in the same way */

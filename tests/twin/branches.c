@@ -312,6 +312,8 @@ static json_t *application_of(const struct world *world, int64_t renewal)
 	const struct row_renewal *row = store_get(&world->store->renewal, renewal);
 	const char *id = json_peek_text(row->facts, "application_id");
 
+	if (id != NULL && text_equal(row->ca, "manual"))
+		return sim_find_by(world->outside.sim, "applications", "application_no", id);
 	return id != NULL ? sim_find(world->outside.sim, "applications", id) : NULL;
 }
 

@@ -17,7 +17,7 @@
 #include "tests/twin/store_inside.h"
 #include "tests/twin/world.h"
 
-enum { NAME_TEXT = 48, KEYS = 8, HANDLERS = 25, PER_PLACE = 5 };
+enum { NAME_TEXT = 48, KEYS = 8, HANDLERS = 25, PER_PLACE = 5, MANUAL_SHARE = 250000 };
 
 DEFINE_CLEANUP(bio_freep, BIO *, BIO_free_all)
 
@@ -241,9 +241,16 @@ static json_t *plan_row(const struct row_set *set, int64_t now)
 		"holder", set->holder);
 }
 
-static json_t *plan_of(const struct world *world, int64_t first, int64_t last)
+static json_t *agreement_of(const struct world *world, const char *ca)
 {
-	JSON *agreement = meta_agreement(world->outside.sim);
+	return strcmp(ca, "manual") == 0
+		? json_incref(json_object_get(world->store->prices, "agreement"))
+		: meta_agreement(world->outside.sim);
+}
+
+static json_t *plan_of(const struct world *world, const char *ca, int64_t first, int64_t last)
+{
+	JSON *agreement = agreement_of(world, ca);
 	json_t *rows = json_array();
 
 	for (int64_t id = first; id <= last; id++)
@@ -265,7 +272,7 @@ static void add_renewal(struct world *world, const struct row_campaign *campaign
 	renewal->set = set;
 	renewal->kind = of->not_after <= world->started_at ? "expired" : "expiring";
 	store_set_state(renewal, "planned");
-	renewal->ca = "gateway";
+	renewal->ca = json_peek_text(campaign->policy, "ca");
 	renewal->old_not_after = of->not_after;
 	renewal->term_years = 1;
 	renewal->approved_fen = 20000;
@@ -278,9 +285,9 @@ static void add_renewal(struct world *world, const struct row_campaign *campaign
 }
 
 /* Silence is noticed soon: a world lives for days only. */
-static json_t *policy_of(struct dice *dice, int64_t cap)
+static json_t *policy_of(struct dice *dice, const char *ca, int64_t cap)
 {
-	json_t *policy = json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I}", "ca", "gateway",
+	json_t *policy = json_pack("{s:s, s:s, s:[i,i,i], s:I, s:I}", "ca", ca,
 		"minimum_client_version", "4.7.6", "terms", 1, 2, 3, "review_working_days",
 		(json_int_t)dice_between(dice, 1, 2), "invoice_working_days", (json_int_t)1);
 
@@ -288,23 +295,44 @@ static json_t *policy_of(struct dice *dice, int64_t cap)
 		json_put_text(policy, "payment", "wechat_pay");
 	if (dice_below(dice, 6) == 0)
 		json_put_number(policy, "daily_cap", cap);
+	if (dice_below(dice, 4) == 0)
+		json_put_number(policy, "concurrency", dice_between(dice, 1, 10));
 	return policy;
+}
+
+/* Of a CA without an interface: somebody wrote down its prices; of half of the tokens no agent sees the workstation. */
+static void people_apply_by_hand(
+	struct world *world, int64_t first, int64_t last, struct dice *dice)
+{
+	if (world->store->prices == NULL)
+		sittings_begin(world);
+	for (int64_t id = first; id <= last; id++) {
+		const struct row_set *set = store_get(&world->store->set, id);
+		struct row_token *token = store_get(&world->store->token, set->token);
+
+		if (dice_below(dice, 2) == 0)
+			token->workstation = 0;
+	}
 }
 
 static void add_campaign(struct world *world, int64_t first, int64_t last, struct dice *dice)
 {
 	struct store *store = world->store;
 	struct row_campaign *campaign = store_add(store, &store->campaign);
-	json_t *plan = plan_of(world, first, last);
+	const char *ca = dice_hit(dice, MANUAL_SHARE) ? "manual" : "gateway";
+	json_t *plan;
 	char digest[SHA256_HEX], name[NAME_TEXT];
 
+	if (strcmp(ca, "manual") == 0)
+		people_apply_by_hand(world, first, last, dice);
+	plan = plan_of(world, ca, first, last);
 	approval_digest(digest, plan);
 	(void)snprintf(name, sizeof name, "campaign-%" PRId64, campaign->id);
 	campaign->name = store_text(store, name);
 	campaign->status = "running";
 	campaign->digest = store_text(store, digest);
 	campaign->plan = store_json(store, plan);
-	campaign->policy = store_json(store, policy_of(dice, world->options.renewals / 3 + 1));
+	campaign->policy = store_json(store, policy_of(dice, ca, world->options.renewals / 3 + 1));
 	campaign->created_by = people_of_role(world, "operator", 0)->id;
 	campaign->start_at = world->started_at;
 	for (int64_t id = first; id <= last; id++)

@@ -177,6 +177,7 @@ static void check_hold(struct world *world, const struct row_effect *effect)
 		const struct row_hold *hold = store_row(world->store->hold, hold, i);
 
 		if (!hold->released && (hold->unit == 0 || hold->unit == set->unit) &&
+			(hold->ca == NULL || text_equal(hold->ca, renewal->ca)) &&
 			effect->intended_at > hold->set_at)
 			world_violated(world, "renewal %" PRId64 ": %s begins under a hold",
 				effect->renewal, effect->op);
@@ -196,6 +197,39 @@ static void check_consent(
 	if (strcmp(effect->op, "intent") == 0 && !acts->stated)
 		world_violated(world, "renewal %" PRId64 ": an intent that nobody stated",
 			effect->renewal);
+}
+
+/* What a person does at the CA's pages has its intent, its approval, the signed agreement and no more than the price. */
+void oracle_on_sitting(struct world *world, const struct row_renewal *renewal, const char *op,
+	const json_t *values)
+{
+	const struct acts *acts = acts_of(world, renewal->id);
+	const struct row_effect *effect = renewal->effects;
+	const char *version = json_peek_text(values, "agreement_version"),
+		   *price = json_peek_text(values, "price");
+	char sha256[SHA256_HEX];
+
+	while (effect != NULL && effect->settled_at != NO_INSTANT)
+		effect = effect->older;
+	if (effect == NULL) {
+		world_violated(world,
+			"renewal %" PRId64 ": a person is asked for %s without an intent",
+			renewal->id, op);
+		return;
+	}
+	check_hold(world, effect);
+	if (!acts->spend)
+		world_violated(
+			world, "renewal %" PRId64 ": %s without a spend approval", renewal->id, op);
+	if (values == NULL)
+		return;
+	sha256_hex(sha256, version, strlen(version));
+	if (!is_signed(acts, sha256))
+		world_violated(world, "renewal %" PRId64 ": an agreement that no approver signed",
+			renewal->id);
+	if (strtod(price, NULL) * 100 > (double)acts->approved_fen + 0.5)
+		world_violated(world, "renewal %" PRId64 ": a card of more than was approved",
+			renewal->id);
 }
 
 void oracle_on_send(void *context, const struct sim_request *request)
@@ -354,6 +388,10 @@ static bool payment_is_live(const struct world *world, const char *id)
 /* The renewal that opened an application; the ledger names its client_ref. */
 static const struct row_renewal *renewal_of_application(const struct world *world, const char *id)
 {
+	const json_t *application = sim_find(world->outside.sim, "applications", id);
+
+	if (json_is_true(json_object_get(application, "person")))
+		id = json_peek_text(application, "application_no");
 	return renewal_of_fact(world, "application_id", id);
 }
 

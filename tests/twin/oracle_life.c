@@ -10,7 +10,7 @@
 #include "tests/twin/store_inside.h"
 
 /* A refused certificate is asked about every day; nothing rests longer but over a weekend. */
-enum { LOOK_HOURS = 25, OFFICE_DAYS = 4, OWNER_TASKS = 3 };
+enum { LOOK_HOURS = 25, OFFICE_DAYS = 4, OWNER_TASKS = 9 };
 
 static const struct row_task *open_task(const struct row_renewal *renewal, const char *kind)
 {
@@ -29,6 +29,10 @@ static const struct row_task *open_task(const struct row_renewal *renewal, const
 static const struct {
 	const char *reason, *kinds[OWNER_TASKS];
 } owners[] = {
+	{ "person",
+		{ "bind", "apply", "remit", "review", "install_by_person", "invoice_file",
+			"withdraw_at_ca", "refund_of_ca" } },
+	{ "prepaid", { "prepaid" } },
 	{ "binding", { "bind" } },
 	{ "binding_differs", { "bind_differs" } },
 	{ "client_version", { "client_version" } },

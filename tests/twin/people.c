@@ -79,6 +79,18 @@ static void look_later(struct world *world, int64_t task, int64_t most_s)
 		"person", look, next, free);
 }
 
+static void work(struct world *world, const struct row_task *task)
+{
+	bool card = sittings_is_card(task);
+	json_t *values = card ? sittings_work(world, task) : NULL;
+
+	if ((card ? values != NULL : answers_act(world, task)) && strcmp(task->state, "open") == 0)
+		(void)people_ask(world, sql_task_done, person_for(world, task), task->id,
+			answers_body(world, task, values));
+	else
+		json_decref(values);
+}
+
 static void look(void *context)
 {
 	struct look *now = context;
@@ -89,10 +101,8 @@ static void look(void *context)
 	free(now);
 	if (task == NULL || strcmp(task->state, "open") != 0)
 		return;
-	if (!world_errs(world, 200000) && answers_act(world, task) &&
-		strcmp(task->state, "open") == 0)
-		(void)people_ask(world, sql_task_done, person_for(world, task), id,
-			answers_body(world, task));
+	if (!world_errs(world, 200000))
+		work(world, task);
 	if (strcmp(task->state, "open") == 0)
 		look_later(world, id, HOUR);
 }

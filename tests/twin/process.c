@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "orchestrator/connectors/manual.h"
 #include "orchestrator/flows/ca_watch.h"
 #include "orchestrator/flows/pacing.h"
 #include "orchestrator/flows/sets.h"
@@ -111,6 +112,8 @@ bool process_start(struct process *process, struct fault *fault)
 		.calendar = process->outside->calendar,
 		.seals = process->outside->seals };
 	app->engine = flow_engine_new(app->base, fault);
+	(void)connectors_add(&app->connectors,
+		manual_new(&(struct manual_options){ .payee_name = settings->payee_name }));
 	gateway = gateway_new(app->outbound,
 		&(struct gateway_options){ .url = settings->gateway_url,
 			.ca_file = settings->gateway_ca_file,

@@ -491,6 +491,8 @@ static const struct {
 	{ sql_payee_task, "payee_task", ask_payee_task, false },
 	{ sql_admin_needed, "admin_needed", ask_admin_needed, true },
 	{ sql_task_done, "task_done", ask_task_done, false },
+	{ sql_tasks_done, "tasks_done", ask_tasks_done, false },
+	{ sql_certificates_upload, "certificates_upload", ask_certificates_upload, false },
 	{ sql_campaign_approve, "campaign_approve", ask_approve, false },
 	{ sql_hold_set, "hold_set", ask_hold_set, false },
 	{ sql_hold_release, "hold_release", ask_hold_release, false },

@@ -53,7 +53,7 @@ struct row_set {
 };
 
 struct row_certificate {
-	int64_t id, set;
+	int64_t id, set, replaced_by; /* 0: null */
 	const char *issuer_sha256, *serial, *sha256, *role, *spki_sha256, *subject_sha256, *der_b64;
 	int64_t not_after;
 	const json_t *shown;
@@ -91,6 +91,7 @@ struct row_task {
 	const char *secret, *state;
 	const json_t *answer;
 	int64_t opened_at, due_at, closed_at, closed_by;
+	int64_t escalate_at, escalations;
 	const json_t *files; /* of task_files: n, name, media_type, content_b64 */
 	const json_t *shown;
 	struct row_task *older; /* of the same renewal */
@@ -147,9 +148,9 @@ struct row_giveback {
 	int64_t debit;           /* the transfer; 0: in no statement */
 };
 
-struct row_breaker { /* cas: of the one CA */
+struct row_breaker { /* cas */
 	int64_t id;
-	const char *state;
+	const char *ca, *state;
 	int64_t version, failures, openings, since_at, until_at;
 };
 
@@ -185,7 +186,8 @@ struct row_invoice {
 };
 
 struct row_hold {
-	int64_t id, unit; /* 0: everything, which here is all of the one CA */
+	int64_t id, unit; /* 0: everything */
+	const char *ca;   /* NULL: of every CA */
 	bool released;
 	int64_t asked_by, set_at; /* asked_by: who released it first; 0: nobody */
 };
@@ -228,10 +230,12 @@ struct store;
 struct store {
 	STORE_TABLES(STORE_TABLE_FIELD)
 	const char *installation; /* its id */
-	const json_t *ca_meta;
+	const json_t *
+		ca_meta; /* what the CA with an interface says of itself, and what is wrong with it */
 	const char *ca_alert;
+	const json_t *prices; /* what people wrote down of the CA without one */
 	int64_t lease_epoch;
-	int64_t daily_cap; /* of the CA; 0: none */
+	int64_t daily_cap; /* of the CA with an interface; 0: none */
 	bool office_hours;
 	uint64_t version; /* one more with every statement that may have written */
 	struct store_watch watch;
@@ -271,6 +275,11 @@ void store_check_in(
 	struct store *store, int64_t agent, const char *version, const char *const *serials);
 const char *store_text(struct store *store, const char *text); /* a copy; NULL stays NULL */
 const json_t *store_json(struct store *store, json_t *value);  /* kept, value is taken */
+/* Of this CA: what is known, or NULL; its breaker, or NULL. */
+const json_t *store_facts(const struct store *store, const char *ca);
+struct row_breaker *store_breaker(const struct store *store, const char *ca);
+/* Two people have written down other prices (META, taken): prices_apply. */
+void store_prices(struct store *store, json_t *meta);
 /* The order that a renewal's due names, or NULL; likewise its open install order. */
 struct row_order *store_order_of(const struct store *store, int64_t renewal);
 /* The n-th renewal of an order, from 0; 0 if there is none. */

@@ -199,7 +199,7 @@ static bool may_touch(
 {
 	const struct row_set *set = store_get(&store->set, renewal->set);
 
-	if (renewal->touch_approval == 0 || store_is_held(store, set->unit))
+	if (renewal->touch_approval == 0 || store_is_held(store, set->unit, renewal->ca))
 		return fault_set(fault, FAULT_CONFLICT,
 			"renewal %" PRId64
 			" may not touch its token now: touch approval missing or held",

@@ -34,6 +34,7 @@ static bool is_rival(const struct store *store, const struct row_renewal *other,
 	const struct row_renewal *renewal)
 {
 	return other != renewal && text_equal(other->state, "binding") &&
+		text_equal(other->ca, renewal->ca) &&
 		handler_of(store, other) != 0 && /* null equals nothing */
 		handler_of(store, other) == handler_of(store, renewal);
 }
@@ -59,7 +60,7 @@ static bool goes_first(const struct store *store, const struct row_renewal *othe
 			       other->id < renewal->id)) &&
 		(other->blocked_reason == NULL ||
 			text_equal(other->blocked_reason, "handler_busy")) &&
-		!store_is_held(store, set->unit);
+		!store_is_held(store, set->unit, other->ca);
 }
 
 bool store_code_turn(const struct store *store, const struct row_renewal *renewal)
@@ -96,15 +97,10 @@ static struct row_renewal *next_busy(
 	return best;
 }
 
-void store_task_forget(struct store *store, struct row_task *task)
+static void wake_next(struct store *store, const struct row_renewal *renewal)
 {
-	const struct row_renewal *renewal = store_find(&store->renewal, task->renewal);
-	bool had = task->secret != NULL;
 	struct row_renewal *next = NULL;
 
-	task->secret = NULL;
-	if (!had || renewal == NULL || !text_equal(task->kind, "bind"))
-		return;
 	store_notify(store);
 	for (int i = 0; i < 2; i++) {
 		next = next_busy(store, handler_of(store, renewal), next, renewal->id);
@@ -112,4 +108,29 @@ void store_task_forget(struct store *store, struct row_task *task)
 			return;
 		store_wake(store, next);
 	}
+}
+
+/* renewals_qr_left: it stood in the line as BEFORE says, and has left it without a code. */
+void store_code_left(struct store *store, const struct row_renewal *renewal, const char *state,
+	const char *reason)
+{
+	bool stood = text_equal(state, "binding") &&
+		(reason == NULL || text_equal(reason, "handler_busy"));
+	bool stands = text_equal(renewal->state, "binding") &&
+		(renewal->blocked_reason == NULL ||
+			text_equal(renewal->blocked_reason, "handler_busy") ||
+			text_equal(renewal->blocked_reason, "binding"));
+
+	if (stood && !stands)
+		wake_next(store, renewal);
+}
+
+void store_task_forget(struct store *store, struct row_task *task)
+{
+	const struct row_renewal *renewal = store_find(&store->renewal, task->renewal);
+	bool had = task->secret != NULL;
+
+	task->secret = NULL;
+	if (had && renewal != NULL && text_equal(task->kind, "bind"))
+		wake_next(store, renewal);
 }

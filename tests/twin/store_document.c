@@ -83,7 +83,7 @@ static json_t *certificates_of(const struct store *store, int64_t set)
 			struct row_certificate *certificate =
 				store_row(store->certificate, certificate, i);
 
-			if (certificate->set == set &&
+			if (certificate->set == set && certificate->replaced_by == 0 &&
 				(strcmp(certificate->role, "encrypt") == 0) == (last == 1))
 				(void)json_array_append_new(
 					list, store_certificate_facts(store, certificate));
@@ -355,18 +355,17 @@ static json_t *installed_of(const struct store *store, int64_t renewal)
 	return json_null();
 }
 
-static json_t *pace_of(const struct store *store)
+static json_t *pace_of(const struct store *store, const char *ca)
 {
-	const struct row_breaker *row;
+	const struct row_breaker *row = store_breaker(store, ca);
 
-	if (store->breaker.count == 0)
+	if (row == NULL)
 		return json_null();
-	row = store_row(store->breaker, breaker, 0);
 	return json_pack("{s:b, s:n, s:s, s:I, s:I, s:I, s:I, s:I}", "office_hours",
-		store->office_hours, "requests_per_minute", "breaker", row->state, "version",
-		(json_int_t)row->version, "failures", (json_int_t)row->failures, "openings",
-		(json_int_t)row->openings, "since_at", (json_int_t)row->since_at, "until_at",
-		(json_int_t)row->until_at);
+		store->office_hours && text_equal(ca, "gateway"), "requests_per_minute", "breaker",
+		row->state, "version", (json_int_t)row->version, "failures",
+		(json_int_t)row->failures, "openings", (json_int_t)row->openings, "since_at",
+		(json_int_t)row->since_at, "until_at", (json_int_t)row->until_at);
 }
 
 /* ---- all of it ---- */
@@ -411,8 +410,8 @@ json_t *store_document(const struct store *store, const struct row_renewal *rene
 	json_object_set_new(doc, "order", order_of(store, store_order_of(store, renewal->id)));
 	json_object_set_new(doc, "install", install_of(store, renewal));
 	json_object_set_new(doc, "installed", installed_of(store, renewal->id));
-	json_object_set_new(doc, "ca", store_shared(store->ca_meta));
-	json_object_set_new(doc, "pace", pace_of(store));
+	json_object_set_new(doc, "ca", store_shared(store_facts(store, renewal->ca)));
+	json_object_set_new(doc, "pace", pace_of(store, renewal->ca));
 	json_object_set_new(
 		doc, "pin_barred", json_boolean(store_pin_is_barred(store, set->token)));
 	store_turns_document(store, renewal, doc);

@@ -49,7 +49,7 @@ const char *json_as_text(const json_t *object, const char *key);
 int64_t json_as_instant(const json_t *object, const char *key);
 
 /* ---- rules that several statements share ---- */
-bool store_is_held(const struct store *store, int64_t unit);
+bool store_is_held(const struct store *store, int64_t unit, const char *ca);
 bool store_is_final(const char *state);
 /* Why a new effect must wait, or NULL; and for how many seconds. */
 const char *store_over_cap(
@@ -72,9 +72,20 @@ bool store_task_open(
 bool store_code_is_free(const struct store *store, const struct row_renewal *renewal);
 /* qr_turn: it may have one made now. */
 bool store_code_turn(const struct store *store, const struct row_renewal *renewal);
+/* RENEWAL changed; it was in STATE and waited for REASON. */
+void store_code_left(struct store *store, const struct row_renewal *renewal, const char *state,
+	const char *reason);
 /* TASK (touched already) holds no secret any more: a QR code that was scanned or has run out makes room. */
 void store_task_forget(struct store *store, struct row_task *task);
 void store_tasks_close(struct store *store, struct row_renewal *renewal, const char *kind);
+/* May PERSON finish TASK with what DOC gives back; and do it. */
+bool store_task_may_end(const struct store *store, const struct row_task *task,
+	const json_t *person, const json_t *doc, struct fault *fault);
+void store_task_end(
+	struct store *store, struct row_task *task, const json_t *person, const json_t *doc);
+/* Can the card TASK use VALUES?  Other tasks take any. */
+bool store_card_check(const struct store *store, const struct row_task *task, const json_t *values,
+	struct fault *fault);
 /* A task without a renewal. */
 struct row_task *store_task_add(struct store *store, const char *kind, const char *role);
 bool store_pin_is_barred(const struct store *store, int64_t token);
@@ -116,3 +127,4 @@ ask_fn ask_task_done, ask_approve, ask_withdraw, ask_hold_set, ask_hold_release;
 ask_fn ask_to_export, ask_exported, ask_statement_save, ask_match_orders, ask_match_lines,
 	ask_links_save, ask_confirm, ask_release;
 ask_fn ask_offer, ask_permit, ask_result;
+ask_fn ask_tasks_done, ask_certificates_upload;

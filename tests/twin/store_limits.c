@@ -18,7 +18,7 @@ static int64_t site_day(void)
 	return (store_now() + beijing) / CLOCK_DAY * CLOCK_DAY - beijing;
 }
 
-/* CAMPAIGN 0: of all. */
+/* CAMPAIGN 0: of all of the CA with an interface. */
 static int64_t opened_today(const struct store *store, int64_t campaign)
 {
 	int64_t count = 0;
@@ -28,7 +28,8 @@ static int64_t opened_today(const struct store *store, int64_t campaign)
 		const struct row_renewal *renewal = store_get(&store->renewal, effect->renewal);
 
 		count += strcmp(effect->op, "open") == 0 && effect->intended_at >= site_day() &&
-			(campaign == 0 || renewal->campaign == campaign);
+			(campaign == 0 ? text_equal(renewal->ca, "gateway")
+				       : renewal->campaign == campaign);
 	}
 	return count;
 }
@@ -55,7 +56,8 @@ const char *store_over_cap(
 		return NULL;
 	if (cap > 0 && opened_today(store, campaign->id) >= cap)
 		return "daily_cap_campaign";
-	if (store->daily_cap > 0 && opened_today(store, 0) >= store->daily_cap)
+	if (store->daily_cap > 0 && text_equal(renewal->ca, "gateway") &&
+		opened_today(store, 0) >= store->daily_cap)
 		return "daily_cap_ca";
 	return NULL;
 }
@@ -92,6 +94,8 @@ bool ask_hold_set(struct store *store, struct ask *ask)
 			json_peek_text(doc, "target"));
 	hold = store_add(store, &store->hold);
 	hold->unit = unit;
+	if (text_equal(scope, "ca"))
+		hold->ca = store_text(store, json_peek_text(doc, "target"));
 	hold->set_at = store_now();
 	return reply(ask, "201");
 }

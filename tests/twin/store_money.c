@@ -22,7 +22,7 @@ static bool is_payable(const struct store *store, const struct row_order *order)
 		text_equal(renewal->state, "awaiting_payment") &&
 		!text_equal(renewal->blocked_reason, "certificate") &&
 		!json_is_object(json_object_get(renewal->facts, "withdraw")) &&
-		!store_is_held(store, set->unit);
+		!store_is_held(store, set->unit, renewal->ca);
 }
 
 static json_t *order_document(const struct row_order *order)

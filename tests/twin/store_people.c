@@ -173,7 +173,7 @@ static json_t *answer_at(const json_t *values, int64_t task)
 	return answer;
 }
 
-static void finish(
+void store_task_end(
 	struct store *store, struct row_task *task, const json_t *person, const json_t *doc)
 {
 	const json_t *values = json_object_get(doc, "values");
@@ -195,6 +195,22 @@ static void finish(
 	store_wake(store, renewal);
 }
 
+bool store_task_may_end(const struct store *store, const struct row_task *task,
+	const json_t *person, const json_t *doc, struct fault *fault)
+{
+	if (!may(person, task))
+		return fault_set(
+			fault, FAULT_DENIED, "task %" PRId64 " is for %s", task->id, task->role);
+	if (strcmp(task->state, "open") != 0)
+		return fault_set(
+			fault, FAULT_CONFLICT, "task %" PRId64 " is closed already", task->id);
+	if (task->secret != NULL)
+		return fault_set(
+			fault, FAULT_CONFLICT, "task %" PRId64 " ends by itself", task->id);
+	return gives_what_is_needed(task, doc, fault) &&
+		store_card_check(store, task, json_object_get(doc, "values"), fault);
+}
+
 bool ask_task_done(struct store *store, struct ask *ask)
 {
 	JSON *person = ask_json(ask, 0);
@@ -203,16 +219,10 @@ bool ask_task_done(struct store *store, struct ask *ask)
 
 	if (task == NULL)
 		return fault_set(ask->fault, FAULT_ABSENT, "there is no task %s", ask_text(ask, 1));
-	if (!may(person, task))
-		return fault_set(ask->fault, FAULT_DENIED, "task %" PRId64 " is for %s", task->id,
-			task->role);
-	if (strcmp(task->state, "open") != 0)
-		return fault_set(
-			ask->fault, FAULT_CONFLICT, "task %" PRId64 " is closed already", task->id);
-	if (!gives_what_is_needed(task, doc, ask->fault))
+	if (!store_task_may_end(store, task, person, doc, ask->fault))
 		return false;
 	if (json_is_true(json_object_get(doc, "commit")))
-		finish(store, task, person, doc);
+		store_task_end(store, task, person, doc);
 	ask_columns(ask, 2);
 	ask_put(ask, 0, 0, "200");
 	ask_put(ask, 0, 1, "{}");

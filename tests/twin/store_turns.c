@@ -342,6 +342,15 @@ static json_t *binding_of(const struct store *store, int64_t set)
 	return json_null();
 }
 
+/* Of the old ones: what nothing replaced before this renewal did. */
+static bool is_the_last_old(const struct store *store, const struct row_renewal *renewal,
+	const struct row_certificate *row)
+{
+	const struct row_certificate *next = store_find(&store->certificate, row->replaced_by);
+
+	return next == NULL || next->not_after > renewal->old_not_after;
+}
+
 static json_t *certificates(
 	const struct store *store, const struct row_renewal *renewal, bool newer)
 {
@@ -353,6 +362,7 @@ static json_t *certificates(
 
 			if (row->set == renewal->set &&
 				(row->not_after > renewal->old_not_after) == newer &&
+				(newer || is_the_last_old(store, renewal, row)) &&
 				text_equal(row->role, "encrypt") == (last == 1))
 				(void)json_array_append_new(
 					list, store_certificate_facts(store, row));

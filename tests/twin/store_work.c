@@ -10,14 +10,17 @@
 #include "orchestrator/domain/renewal.h"
 #include "tests/twin/store_inside.h"
 
+static const char gateway[] = "gateway"; /* the CA with an interface */
+
 /* ---- rules ---- */
 
-bool store_is_held(const struct store *store, int64_t unit)
+bool store_is_held(const struct store *store, int64_t unit, const char *ca)
 {
 	for (size_t i = 0; i < store->hold.count; i++) {
 		const struct row_hold *hold = store_row(store->hold, hold, i);
 
-		if (!hold->released && (hold->unit == 0 || hold->unit == unit))
+		if (!hold->released && (hold->unit == 0 || hold->unit == unit) &&
+			(hold->ca == NULL || text_equal(hold->ca, ca)))
 			return true;
 	}
 	return false;
@@ -34,7 +37,7 @@ static bool set_is_held(const struct store *store, const struct row_renewal *ren
 {
 	const struct row_set *set = store_get(&store->set, renewal->set);
 
-	return store_is_held(store, set->unit);
+	return store_is_held(store, set->unit, renewal->ca);
 }
 
 static bool is_one_of(const char *word, const char *const *words, size_t count)
@@ -128,6 +131,7 @@ bool store_move(struct store *store, struct row_renewal *renewal, const char *ev
 	const char *by, struct fault *fault)
 {
 	struct row_journal *line;
+	const char *reason = renewal->blocked_reason;
 
 	if (event == NULL || to == NULL || !edge_exists(renewal->state, event, to))
 		return fault_set(fault, FAULT_CONFLICT,
@@ -146,10 +150,46 @@ bool store_move(struct store *store, struct row_renewal *renewal, const char *ev
 	renewal->blocked_reason = renewal->last_error = NULL;
 	renewal->claimed_until = NO_INSTANT;
 	renewal->due_at = renewal->changed_at = store_now();
+	store_code_left(store, renewal, line->from, reason);
 	return row_is_lawful(renewal, fault);
 }
 
 /* ---- the sweep ---- */
+
+/* How many more of its steps may be under way (campaigns_bounded); many, where its policy does not bound them. */
+static int64_t room_of(const struct store *store, const struct row_campaign *campaign)
+{
+	int64_t room = json_peek_number(campaign->policy, "concurrency", INT64_MAX),
+		now = store_now();
+
+	if (room == INT64_MAX || strcmp(campaign->status, "running") != 0)
+		return INT64_MAX;
+	for (size_t i = 0; i < store->renewal.count; i++) {
+		const struct row_renewal *renewal = store_row(store->renewal, renewal, i);
+
+		room -= renewal->campaign == campaign->id && renewal->works &&
+			renewal->due_at <= now && renewal->claimed_until != NO_INSTANT &&
+			renewal->claimed_until >= now;
+	}
+	return room;
+}
+
+/* Which campaigns are full just now (own list, by id), or NULL: none. */
+static bool *full_campaigns(const struct store *store)
+{
+	bool *full = NULL;
+
+	for (size_t i = 0; i < store->campaign.count; i++) {
+		const struct row_campaign *campaign = store_row(store->campaign, campaign, i);
+
+		if (room_of(store, campaign) > 0)
+			continue;
+		if (full == NULL)
+			full = zalloc(store->campaign.count + 1, sizeof *full);
+		full[campaign->id] = true;
+	}
+	return full;
+}
 
 static bool is_due(const struct store *store, const struct row_renewal *renewal, int64_t now)
 {
@@ -159,7 +199,8 @@ static bool is_due(const struct store *store, const struct row_renewal *renewal,
 }
 
 /* The due renewal that waits longest, after the one at (AT, ID); NULL if there is none. */
-static struct row_renewal *next_due(const struct store *store, int64_t after, int64_t after_id)
+static struct row_renewal *next_due(
+	const struct store *store, const bool *full, int64_t after, int64_t after_id)
 {
 	struct row_renewal *best = NULL;
 	int64_t now = store_now();
@@ -169,7 +210,8 @@ static struct row_renewal *next_due(const struct store *store, int64_t after, in
 
 		if (renewal->due_at < after ||
 			(renewal->due_at == after && renewal->id <= after_id) ||
-			(best != NULL && renewal->due_at >= best->due_at))
+			(best != NULL && renewal->due_at >= best->due_at) ||
+			(full != NULL && full[renewal->campaign]))
 			continue;
 		if (is_due(store, renewal, now))
 			best = renewal;
@@ -181,16 +223,19 @@ bool ask_claim(struct store *store, struct ask *ask)
 {
 	int64_t limit = ask_number(ask, 0, 0), lease = ask_number(ask, 1, 0), after = INT64_MIN,
 		after_id = 0;
+	OWNED bool *full = full_campaigns(store);
 	int row = 0;
 
 	ask_columns(ask, 2);
-	for (; row < limit; row++) {
-		struct row_renewal *renewal = next_due(store, after, after_id);
+	for (int64_t looked = 0; looked < limit; looked++) {
+		struct row_renewal *renewal = next_due(store, full, after, after_id);
 
 		if (renewal == NULL)
 			break;
 		after = renewal->due_at;
 		after_id = renewal->id;
+		if (room_of(store, store_get(&store->campaign, renewal->campaign)) <= 0)
+			continue;
 		renewal = touch(store, renewal, renewal);
 		renewal->epoch = ++store->lease_epoch;
 		renewal->claimed_at =
@@ -199,7 +244,7 @@ bool ask_claim(struct store *store, struct ask *ask)
 		if (store->watch.on_claim != NULL)
 			store->watch.on_claim(store->watch.context, renewal->id, renewal->epoch);
 		ask_put_number(ask, row, 0, renewal->id);
-		ask_put_number(ask, row, 1, renewal->epoch);
+		ask_put_number(ask, row++, 1, renewal->epoch);
 	}
 	return true;
 }
@@ -208,6 +253,7 @@ bool ask_claim(struct store *store, struct ask *ask)
 static int64_t first_due(const struct store *store, bool leases)
 {
 	int64_t first = FOREVER, now = store_now();
+	OWNED bool *full = full_campaigns(store);
 
 	for (size_t i = 0; i < store->renewal.count; i++) {
 		const struct row_renewal *renewal = store_row(store->renewal, renewal, i);
@@ -216,7 +262,7 @@ static int64_t first_due(const struct store *store, bool leases)
 		if (leases && !free && renewal->claimed_until < first)
 			first = renewal->claimed_until;
 		if (free && renewal->due_at < first && renewal->works &&
-			!set_is_held(store, renewal))
+			(full == NULL || !full[renewal->campaign]) && !set_is_held(store, renewal))
 			first = renewal->due_at;
 	}
 	for (size_t i = 0; i < store->campaign.count; i++) {
@@ -352,7 +398,7 @@ static bool gates_are_open(const struct store *store, const struct row_renewal *
 	if (renewal->spend_approval == 0 && strcmp(op, "withdraw") != 0)
 		return fault_set(fault, FAULT_DENIED,
 			"renewal %" PRId64 " has no valid spend approval", renewal->id);
-	if (spends && store->ca_alert != NULL)
+	if (spends && store->ca_alert != NULL && text_equal(renewal->ca, gateway))
 		return fault_set(fault, FAULT_CONFLICT, "%s", store->ca_alert);
 	return true;
 }
@@ -441,7 +487,8 @@ bool ask_intend(struct store *store, struct ask *ask)
 
 void store_rest(struct store *store, struct row_renewal *renewal, const json_t *wait)
 {
-	const char *error = json_as_text(wait, "error"), *reason = json_peek_text(wait, "reason");
+	const char *error = json_as_text(wait, "error"), *reason = json_peek_text(wait, "reason"),
+		   *before = renewal->blocked_reason;
 	double seconds = json_number_value(json_object_get(wait, "seconds"));
 
 	renewal = touch(store, renewal, renewal);
@@ -457,6 +504,7 @@ void store_rest(struct store *store, struct row_renewal *renewal, const json_t *
 		? store_now()
 		: store_now() + (int64_t)rint(seconds * (double)CLOCK_SECOND);
 	renewal->claimed_until = NO_INSTANT;
+	store_code_left(store, renewal, renewal->state, before);
 }
 
 bool ask_plan(struct store *store, struct ask *ask)
@@ -473,6 +521,25 @@ bool ask_plan(struct store *store, struct ask *ask)
 }
 
 /* ---- what the CA says of itself ---- */
+
+const json_t *store_facts(const struct store *store, const char *ca)
+{
+	return text_equal(ca, gateway) ? store->ca_meta : store->prices;
+}
+
+void store_prices(struct store *store, json_t *meta)
+{
+	store->version++;
+	store->prices = store_json(store, meta);
+	for (size_t i = 0; i < store->renewal.count; i++) {
+		struct row_renewal *renewal = store_row(store->renewal, renewal, i);
+
+		if (!text_equal(renewal->ca, gateway) && !renewal->ended)
+			store_wake(store, renewal);
+	}
+	if (store->watch.on_notify != NULL)
+		store->watch.on_notify(store->watch.context);
+}
 
 bool ask_facts_save(struct store *store, struct ask *ask)
 {
@@ -495,13 +562,14 @@ bool ask_facts_alarm(struct store *store, struct ask *ask)
 
 bool ask_facts_load(struct store *store, struct ask *ask)
 {
-	OWNED char *meta = store->ca_meta != NULL ? json_write(store->ca_meta) : NULL;
+	const json_t *facts = store_facts(store, ask_text(ask, 0));
+	OWNED char *meta = facts != NULL ? json_write(facts) : NULL;
 
 	ask_columns(ask, 2);
 	if (meta == NULL)
 		return true;
 	ask_put(ask, 0, 0, meta);
-	ask_put(ask, 0, 1, store->ca_alert);
+	ask_put(ask, 0, 1, facts == store->ca_meta ? store->ca_alert : NULL);
 	return true;
 }
 
@@ -550,22 +618,41 @@ bool ask_admin_needed(struct store *store, struct ask *ask)
 
 /* ---- the CA's breaker ---- */
 
+struct row_breaker *store_breaker(const struct store *store, const char *ca)
+{
+	for (size_t i = 0; i < store->breaker.count; i++)
+		if (text_equal(store_row(store->breaker, breaker, i)->ca, ca))
+			return store_row(store->breaker, breaker, i);
+	return NULL;
+}
+
 bool ask_cas_register(struct store *store, struct ask *ask)
 {
+	JSON *words = ask_json(ask, 0);
+	const json_t *word;
+	size_t i;
+
 	ask_columns(ask, 0);
-	if (store->breaker.count == 0)
-		((struct row_breaker *)store_add(store, &store->breaker))->state = "closed";
+	json_array_foreach(words, i, word)
+	{
+		struct row_breaker *row;
+
+		if (store_breaker(store, json_string_value(word)) != NULL)
+			continue;
+		row = store_add(store, &store->breaker);
+		row->ca = store_text(store, json_string_value(word));
+		row->state = "closed";
+	}
 	return true;
 }
 
 bool ask_breaker_load(struct store *store, struct ask *ask)
 {
-	const struct row_breaker *row;
+	const struct row_breaker *row = store_breaker(store, ask_text(ask, 0));
 
 	ask_columns(ask, 6);
-	if (store->breaker.count == 0)
+	if (row == NULL)
 		return true;
-	row = store_row(store->breaker, breaker, 0);
 	ask_put(ask, 0, 0, row->state);
 	ask_put_number(ask, 0, 1, row->version);
 	ask_put_number(ask, 0, 2, row->failures);
@@ -577,8 +664,7 @@ bool ask_breaker_load(struct store *store, struct ask *ask)
 
 bool ask_breaker_store(struct store *store, struct ask *ask)
 {
-	struct row_breaker *row =
-		store->breaker.count > 0 ? store_row(store->breaker, breaker, 0) : NULL;
+	struct row_breaker *row = store_breaker(store, ask_text(ask, 0));
 
 	ask_columns(ask, 1);
 	if (row == NULL || row->version != ask_number(ask, 1, -1))

@@ -244,6 +244,7 @@ struct world *world_new(const struct world_options *options, const char *base, s
 	world->outside.sim = make_sim(world, base, fault);
 	oracle_new(world);
 	tokens_new(world);
+	world->codes = json_object();
 	if (world->outside.sim == NULL || !draw_settings(world, &life, fault) ||
 		!fleet_make(world, dice_of(options->seed, STREAM_FLEET), fault)) {
 		world_free(world);
@@ -267,6 +268,7 @@ void world_free(struct world *world)
 	store_free(world->store);
 	sim_free(world->outside.sim);
 	json_decref(world->outside.refused);
+	json_decref(world->codes);
 	calendar_free(world->outside.calendar);
 	settings_done(&xuqid_settings, &world->settings);
 	free(world);

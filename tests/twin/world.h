@@ -58,6 +58,7 @@ struct world {
 	struct oracle *oracle;
 	struct tokens *tokens;
 	struct finance finance;
+	json_t *codes;          /* QR codes that people have on their screens */
 	uint64_t kills, looked; /* looked: the version of the store that was seen last */
 	bool all_ended;
 	bool says_used; /* the CA takes a transfer for another's, wrongly */
@@ -104,8 +105,17 @@ void branches_reissue_invoice(struct world *world, int64_t renewal);
 /* ---- answers.c ---- */
 /* Do outside what a task wants; true: it can be finished. */
 bool answers_act(struct world *world, const struct row_task *task);
-json_t *answers_body(struct world *world, const struct row_task *task);
+/* The answer: VALUES (taken) of a card, else (NULL) what the task needs. */
+json_t *answers_body(struct world *world, const struct row_task *task, json_t *values);
 void answers_withdraw(struct world *world, int64_t renewal);
+/* ---- sittings.c, sittings_after.c: a CA without an interface ---- */
+bool sittings_is_card(const struct row_task *task);
+/* What the person gives back after having done what the card asks (own), or NULL: nothing yet. */
+json_t *sittings_work(struct world *world, const struct row_task *task);
+/* Correct what the review named; true: done. */
+bool sittings_correct(struct world *world, const struct row_task *task);
+/* Somebody writes down what the CA's page asks, now and whenever it changes. */
+void sittings_begin(struct world *world);
 /* ---- people.c, finance.c ---- */
 void people_new(struct world *world);
 void finance_begin(struct world *world);
@@ -149,6 +159,9 @@ void oracle_money(const struct world *world, int64_t renewal, struct money *mone
 void oracle_approved(struct world *world, const struct row_campaign *campaign, bool touches);
 void oracle_accepted(struct world *world, int64_t renewal, const char *sha256);
 void oracle_stated(struct world *world, int64_t renewal);
+/* A person is about to do OP of RENEWAL at the CA's pages; VALUES: of the card of a sitting. */
+void oracle_on_sitting(struct world *world, const struct row_renewal *renewal, const char *op,
+	const json_t *values);
 /* A renewal as it stands after a statement: has whoever it waits for been told, and when is it looked at next? */
 void oracle_rest(struct world *world, const struct row_renewal *renewal);
 /* After every turn; and at the end. */
