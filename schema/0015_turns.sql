@@ -433,7 +433,7 @@ begin
       || case when r.state = 'awaiting_approval' and r.facts->>'application_id' is not null
            then case when v_paid then '{"to_withdraw":true}' else jsonb_build_object('leftover', r.facts->>'application_id') end else '{}' end
       where id = r.id;
-    if r.state in ('planned', 'awaiting_approval') then -- no step of its own comes here
+    if r.state = 'awaiting_approval' then -- no step of its own comes here
       perform conclude_turns(r.id, case when v_paid or order_of(r.id) is null then '{"leave":true}'::jsonb else '{"leave":true,"cancel_order":true}' end);
       perform renewal_move(r.id, case when v_paid then 'withdrawn_paid' else 'withdrawn_by_person' end,
         case when v_paid then 'refunding' else 'withdrawn' end, p->>'login', 'withdrawn: ' || (d->>'reason'));
@@ -485,7 +485,11 @@ begin
     return 'older';
   end if;
   perform renewals_wake(array(select id from renewals
-    where p_object in (facts->>'application_id', facts->>'payment_id', facts->>'binding_id', facts->>'refund_id')
+    where p_object in (facts->>'application_id', facts->>'payment_id', facts->>'binding_id', facts->>'refund_id', facts->>'certificate_id')
       and state not in (select state from renewal_states where final)));
+  if p_event like 'certificate.%' then -- asked about before its payment order leaves, however young the last answer is
+    update renewals set facts = facts || '{"certificate_told":true}' where facts->>'certificate_id' = p_object
+      and state not in (select state from renewal_states where final);
+  end if;
   return 'woken';
 end $$;

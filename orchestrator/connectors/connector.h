@@ -24,6 +24,7 @@
 	X(BIND, bind)                     /* 获取二维码 */                                         \
 	X(BIND_STATUS, bind_status)       /* 扫码, 确认绑定 */                                     \
 	X(UNBIND, unbind)                 /* 取消: a QR that nobody confirmed */                   \
+	X(CERTIFICATE, certificate)       /* 证书列表: how one certificate stands, by its serial */ \
 	X(OPEN, open)                     /* 选择证书 */                                           \
 	X(AGREE, agree)                   /* 电子认证协议 */                                       \
 	X(TERMS, terms)                   /* the terms on offer */                                 \

@@ -145,6 +145,55 @@ bool certificate_refused(struct stage_run *run)
 	return true;
 }
 
+/* ---- a certificate that was revoked while its payment order waits ---- */
+
+bool certificate_is_doubted(const struct stage_run *run)
+{
+	const char *seen = stage_text(run, "facts.certificate_seen_at");
+	int64_t at;
+
+	if (!text_equal(stage_text(run, "order.status"), "open") ||
+		stage_text(run, "certificates.0.serial") == NULL ||
+		!connector_op(run->connector, CONNECTOR_CERTIFICATE)->offered)
+		return false;
+	return stage_flag(run, "facts.certificate_told") || seen == NULL ||
+		!clock_parse(&at, seen) || clock_now() - at > CLOCK_DAY;
+}
+
+enum stage_next certificate_ask(struct stage_run *run)
+{
+	OWNED char *name =
+		text_dupf("%s&issuer_sha256=%s", stage_text(run, "certificates.0.serial"),
+			stage_text(run, "certificates.0.issuer_sha256"));
+
+	return stage_call(run, CONNECTOR_CERTIFICATE, name, NULL);
+}
+
+/* The refusal that the CA's word on the certificate amounts to; else NULL. */
+static const char *refusal_of(const char *status)
+{
+	if (text_equal(status, "revoked"))
+		return "CERT_REVOKED";
+	return text_equal(status, "on_hold") ? "CERT_ON_HOLD" : NULL;
+}
+
+enum stage_next certificate_seen(struct stage_run *run)
+{
+	const json_t *item = json_array_get(json_object_get(run->outcome.data, "items"), 0);
+	const char *code = refusal_of(json_peek_text(item, "status"));
+
+	if (code != NULL) {
+		outcome_set(&run->outcome, OUTCOME_REFUSED, code, "the CA says so");
+		(void)certificate_refused(run);
+		return STAGE_CONCLUDE;
+	}
+	stage_fact(run, "certificate_told", json_null());
+	stage_fact_text(run, "certificate_seen_at", stage_text(run, "now"));
+	if (stage_text(run, "tasks.certificate.values.code") != NULL)
+		stage_close_task(run, "certificate");
+	return stage_await(run, "transfer");
+}
+
 /* ---- a fee that was sent before the CA named another one ---- */
 
 /* It pays no other amount and nothing is transferred beside it: finance agrees with the CA, or the fee is a credit. */

@@ -106,6 +106,12 @@ bool closed_suspect(struct stage_run *run);
 /* The CA refuses for the certificate's own sake.  Revoked or on hold: the renewal stays, says why, and is looked at
  * again tomorrow; too early: on the CA's day; too late: it ends.  False for other codes. */
 bool certificate_refused(struct stage_run *run);
+/* Is it to be asked, before its payment order leaves, whether the certificate is still good?  Once a day, and when the CA
+ * sent a notice about it. */
+bool certificate_is_doubted(const struct stage_run *run);
+enum stage_next certificate_ask(struct stage_run *run);
+/* Read the answer: revoked or on hold, nothing is paid (certificate_refused); else the transfer is waited for. */
+enum stage_next certificate_seen(struct stage_run *run);
 /* Put a credit over the renewal's fee, and finance's task about it, into the conclusion. */
 void credit_keep(struct stage_run *run, const char *why);
 /* May the renewal end here as failed?  What was paid must be proven by a transfer, to be a credit then. */

@@ -145,9 +145,41 @@ static void a_sitting_that_met_another_price_begins_anew(void **state)
 	assert_sql("1", "select count(*) from payment_orders");
 }
 
+#define STATUS_OF(word) "{\"items\":[{\"id\":\"C9\",\"status\":\"" word "\"}]}"
+
+/* Nobody can call a transfer back: the CA is asked before its order leaves. */
+static void a_certificate_that_was_revoked_meanwhile_is_not_paid_for(void **state)
+{
+	OWNED char *renewal = a_renewal_in("submitted");
+	(void)state;
+	(void)sql("update renewals set facts = facts || '{\"certificate_id\":\"C9\"}'");
+	step_with(renewal, CALL(PAY, PAYMENT));
+	step_with(renewal, CALL(CERTIFICATE, STATUS_OF("valid")));
+	assert_waits("awaiting_payment", "transfer");
+	step_alone(renewal); /* once a day */
+	(void)sql("select notice_take('n1', 'certificate.revoked', 'C9', 0)");
+	step_with(renewal, CALL(CERTIFICATE, STATUS_OF("revoked")));
+	assert_non_null(strstr(fake.said[0].id, "&issuer_sha256="));
+	assert_waits("awaiting_payment", "certificate");
+	assert_task("certificate", "operator", "CERT_REVOKED");
+	assert_sql("[]", "select payments_to_export(" P_FINANCE ")");
+	step_with(renewal, CALL(CERTIFICATE, STATUS_OF("on_hold")));
+	assert_task("certificate", "operator", "CERT_ON_HOLD");
+	step_with(renewal, CALL(CERTIFICATE, STATUS_OF("valid")));
+	assert_waits("awaiting_payment", "transfer");
+	assert_sql("0", "select count(*) from tasks where state = 'open'");
+	assert_sql("1", "select jsonb_array_length(payments_to_export(" P_FINANCE "))");
+	(void)sql("select payments_exported(" P_FINANCE
+		  ", array(select id from payment_orders), 'f', 20000)");
+	(void)sql("update renewals set facts = facts - 'certificate_seen_at'");
+	step_alone(renewal); /* it may have left: the CA refuses the remittance, or rejects */
+	assert_waits("awaiting_payment", "transfer");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		stage_test(a_certificate_that_was_revoked_meanwhile_is_not_paid_for),
 		stage_test(too_late_ends_and_sends_to_the_counter),
 		stage_test(a_draft_that_ends_is_left_to_the_next_renewal),
 		stage_test(what_was_sent_before_becomes_a_credit),
