@@ -224,12 +224,10 @@ static bool open_for_work(struct daemon *self, struct fault *fault)
 	self->app.sweep = sweep_new(&self->app, fault);
 	self->tending = self->app.sweep != NULL ? tending_new(&self->app, fault) : NULL;
 	self->notifying = self->tending != NULL ? notifying_new(&self->app, fault) : NULL;
-	self->reaping = self->notifying != NULL ? reaping_new(&self->app, fault) : NULL;
-	if (self->reaping == NULL)
+	if (self->notifying == NULL)
 		return false;
-	self->reconciling = reconciling_new(&self->app, fault);
-	if (self->reconciling == NULL)
-		return false;
+	self->reaping = reaping_new(&self->app);
+	self->reconciling = reconciling_new(&self->app);
 	watch_cas(self);
 	(void)privacy_watch_new(&self->app);
 	return true;

@@ -3,7 +3,6 @@
  * notice is taken (its attempt is durable) before it is sent; one that nobody settled is not sent again. */
 #include "orchestrator/flows/notifying.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,13 +19,14 @@
 #include "orchestrator/loop/db.h"
 #include "orchestrator/loop/outbound.h"
 #include "orchestrator/loop/outbound_mail.h"
+#include "orchestrator/loop/rounds.h"
 #include "sql.h"
 
 #define OFFICE_ZONE  (INT64_C(8) * 3600 * CLOCK_SECOND) /* Asia/Shanghai */
 #define CLOCK_MINUTE (INT64_C(60) * CLOCK_SECOND)
 
 enum {
-	LOOK_SECONDS = 10,
+	LOOK_MS = 10000,
 	CLAIM_SECONDS = 300, /* longer than any sending may take */
 	ATTEMPTS_MAX = 8,
 	RETRY_FIRST_SECONDS = 30,
@@ -37,13 +37,12 @@ enum {
 
 struct notifying {
 	struct app *app;
-	struct event *timer;
+	struct rounds *rounds;
 	struct notice_template *mail, *robot; /* NULL: the channel is not set up */
 	struct secret password, robot_url, robot_secret;
 	int64_t made_slot;    /* whose digests are made */
 	json_t *digest;       /* the notice under way */
 	struct fault trouble; /* why it was not even tried; kind NONE: it was */
-	bool running, stopped;
 };
 
 static bool by_mail(const struct notifying *notifying)
@@ -87,7 +86,7 @@ static enum flow_next notifying_claim(struct flow *flow, void *self)
 	struct notifying *notifying = self;
 	OWNED char *seconds = text_dupf("%d", CLAIM_SECONDS);
 
-	if (notifying->stopped)
+	if (rounds_stopped(notifying->rounds))
 		return FLOW_DONE;
 	return db_begin(notifying->app->db, flow, sql_notice_claim, DB_ARGS(seconds));
 }
@@ -296,42 +295,18 @@ static const struct flow_step notifying_steps[] = {
 	{ NULL, NULL },
 };
 
-/* ---- the timer ---- */
-
-static void arm(struct notifying *notifying, long seconds)
-{
-	if (!notifying->stopped)
-		(void)event_add(notifying->timer, &(struct timeval){ .tv_sec = seconds });
-}
-
 static void notifying_finished(void *self, const struct fault *fault)
 {
 	struct notifying *notifying = self;
 
-	notifying->running = false;
-	if (fault != NULL) {
-		notifying->made_slot =
-			0; /* perhaps it was not made; making it again changes nothing */
-		if (!notifying->stopped)
-			log_warn("notifying.failed", LOG_FAULT(fault));
-	}
-	arm(notifying, LOOK_SECONDS);
+	if (fault != NULL) /* perhaps it was not made; making it again changes nothing */
+		notifying->made_slot = 0;
+	if (fault != NULL && !rounds_stopped(notifying->rounds))
+		log_warn("notifying.failed", LOG_FAULT(fault));
+	rounds_end(notifying->rounds, LOOK_MS);
 }
 
 static struct flow_kind notifying_kind = { "notifying", notifying_steps, notifying_finished, 1, 0 };
-
-static void on_timer(int fd, short what, void *context)
-{
-	struct notifying *notifying = context;
-
-	(void)fd;
-	(void)what;
-	if (notifying->stopped || notifying->running)
-		return;
-	notifying->running = flow_start(notifying->app->engine, &notifying_kind, notifying);
-	if (!notifying->running)
-		arm(notifying, LOOK_SECONDS);
-}
 
 /* ---- life ---- */
 
@@ -389,29 +364,26 @@ struct notifying *notifying_new(struct app *app, struct fault *fault)
 	struct notifying *notifying = zalloc(1, sizeof *notifying);
 
 	notifying->app = app;
-	notifying->timer = event_new(app->base, -1, 0, on_timer, notifying);
-	if (notifying->timer == NULL || !open_mail(notifying, fault) ||
-		!open_robot(notifying, fault)) {
+	notifying->rounds = rounds_new(app->base, app->engine, &notifying_kind, notifying);
+	if (!open_mail(notifying, fault) || !open_robot(notifying, fault)) {
 		notifying_free(notifying);
 		return NULL;
 	}
 	if (notifying->mail != NULL || notifying->robot != NULL)
-		arm(notifying, 0);
+		rounds_wake(notifying->rounds);
 	return notifying;
 }
 
 void notifying_stop(struct notifying *notifying)
 {
-	notifying->stopped = true;
-	(void)event_del(notifying->timer);
+	rounds_stop(notifying->rounds);
 }
 
 void notifying_free(struct notifying *notifying)
 {
 	if (notifying == NULL)
 		return;
-	if (notifying->timer != NULL)
-		event_free(notifying->timer);
+	rounds_free(notifying->rounds);
 	notice_template_free(notifying->mail);
 	notice_template_free(notifying->robot);
 	secret_done(&notifying->password);

@@ -2,22 +2,20 @@
 /* The story of one round.  Of several workers one mends, the others find the lock taken and nothing to do. */
 #include "orchestrator/flows/reaping.h"
 
-#include <event2/event.h>
-
 #include "common/clock.h"
 #include "common/digest.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "orchestrator/domain/calendar.h"
 #include "orchestrator/loop/db.h"
+#include "orchestrator/loop/rounds.h"
 #include "sql.h"
 
-enum { ROUND_SECONDS = 60, FAILED_SECONDS = 10, WORKER_BYTES = 8 };
+enum { ROUND_MS = 60000, FAILED_MS = 10000, WORKER_BYTES = 8 };
 
 struct reaping {
 	struct app *app;
-	struct event *timer;
-	bool stopped;
+	struct rounds *rounds;
 	char worker[WORKER_BYTES * 2 + 1]; /* this process among all xuqid of the database */
 };
 
@@ -60,60 +58,37 @@ static const struct flow_step reaping_steps[] = {
 	{ NULL, NULL },
 };
 
-static void reaping_arm(struct reaping *reaping, long seconds)
-{
-	if (!reaping->stopped)
-		(void)event_add(reaping->timer, &(struct timeval){ .tv_sec = seconds });
-}
-
 static void reaping_finished(void *self, const struct fault *fault)
 {
 	struct reaping *reaping = self;
 
-	if (fault != NULL && !reaping->stopped)
+	if (fault != NULL && !rounds_stopped(reaping->rounds))
 		log_warn("reaping.failed", LOG_FAULT(fault));
-	reaping_arm(reaping, fault != NULL ? FAILED_SECONDS : ROUND_SECONDS);
+	rounds_end(reaping->rounds, fault != NULL ? FAILED_MS : ROUND_MS);
 }
 
 static struct flow_kind reaping_kind = { "reaping", reaping_steps, reaping_finished, 0, 0 };
 
-static void reaping_on_timer(int fd, short what, void *context)
-{
-	struct reaping *reaping = context;
-
-	(void)fd;
-	(void)what;
-	if (!reaping->stopped && !flow_start(reaping->app->engine, &reaping_kind, reaping))
-		reaping_arm(reaping, FAILED_SECONDS);
-}
-
-struct reaping *reaping_new(struct app *app, struct fault *fault)
+struct reaping *reaping_new(struct app *app)
 {
 	struct reaping *reaping = zalloc(1, sizeof *reaping);
 
 	reaping->app = app;
 	random_hex(reaping->worker, WORKER_BYTES);
-	reaping->timer = event_new(app->base, -1, 0, reaping_on_timer, reaping);
-	if (reaping->timer == NULL) {
-		(void)fault_set(fault, FAULT_LATER, "the event loop takes no timer");
-		reaping_free(reaping);
-		return NULL;
-	}
-	reaping_arm(reaping, 0);
+	reaping->rounds = rounds_new(app->base, app->engine, &reaping_kind, reaping);
+	rounds_wake(reaping->rounds);
 	return reaping;
 }
 
 void reaping_stop(struct reaping *reaping)
 {
-	reaping->stopped = true;
-	(void)event_del(reaping->timer);
+	rounds_stop(reaping->rounds);
 }
 
 void reaping_free(struct reaping *reaping)
 {
 	if (reaping == NULL)
 		return;
-	if (reaping->timer != NULL)
-		event_free(reaping->timer);
+	rounds_free(reaping->rounds);
 	free(reaping);
 }

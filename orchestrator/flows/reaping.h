@@ -7,8 +7,8 @@
 
 struct reaping;
 
-/* Begins at once; NULL with a fault when the loop gives no timer.  Free with reaping_free. */
-struct reaping *reaping_new(struct app *app, struct fault *fault);
+/* Begins at once.  Free with reaping_free. */
+struct reaping *reaping_new(struct app *app);
 /* Begin nothing more. */
 void reaping_stop(struct reaping *reaping);
 void reaping_free(struct reaping *reaping);

@@ -3,7 +3,6 @@
  * until one is unknown, else its binding in the same way; then one statement takes over what was found. */
 #include "orchestrator/flows/reconciling.h"
 
-#include <event2/event.h>
 #include <string.h>
 
 #include "common/bytes.h"
@@ -15,9 +14,10 @@
 #include "orchestrator/domain/effect_key.h"
 #include "orchestrator/domain/payment_order.h"
 #include "orchestrator/loop/db.h"
+#include "orchestrator/loop/rounds.h"
 #include "sql.h"
 
-enum { LATER_SECONDS = 5, ATTEMPTS_MAX = 50 };
+enum { LATER_SECONDS = 5, SECOND_MS = 1000, ATTEMPTS_MAX = 50 };
 
 enum column {
 	COLUMN_ID,
@@ -32,8 +32,7 @@ enum column {
 
 struct reconciling {
 	struct app *app;
-	struct event *timer;
-	bool running, stopped;
+	struct rounds *rounds;
 	/* the renewal that is asked about */
 	PGresult *row;
 	struct connector *connector;
@@ -364,12 +363,6 @@ static const struct flow_step reconciling_steps[] = {
 
 /* ---- again and again, until nothing is left ---- */
 
-static void arm(struct reconciling *self, int64_t seconds)
-{
-	if (!self->stopped)
-		(void)event_add(self->timer, &(struct timeval){ .tv_sec = seconds });
-}
-
 static void reconciling_finished(void *context, const struct fault *fault)
 {
 	struct reconciling *self = context;
@@ -378,50 +371,32 @@ static void reconciling_finished(void *context, const struct fault *fault)
 		log_warn("restore.unasked",
 			LOG_TEXT("renewal", self->row != NULL ? column(self, COLUMN_ID) : ""),
 			LOG_FAULT(fault));
-	self->running = false;
 	forget_renewal(self);
 	if (fault != NULL)
-		arm(self, self->app->settings.retry_first_seconds);
-	else if (!self->nothing_left)
-		arm(self, self->nothing_due ? LATER_SECONDS : 0);
+		rounds_end(self->rounds, self->app->settings.retry_first_seconds * SECOND_MS);
+	else if (self->nothing_left)
+		rounds_rest(self->rounds);
+	else
+		rounds_end(self->rounds, self->nothing_due ? LATER_SECONDS * SECOND_MS : 0);
 	self->nothing_due = false;
 }
 
 static struct flow_kind reconciling_kind = { "reconciling", reconciling_steps, reconciling_finished,
 	0, 0 };
 
-static void on_timer(int fd, short what, void *context)
-{
-	struct reconciling *self = context;
-
-	(void)fd;
-	(void)what;
-	if (self->stopped || self->running)
-		return;
-	self->running = flow_start(self->app->engine, &reconciling_kind, self);
-	if (!self->running)
-		arm(self, 1);
-}
-
-struct reconciling *reconciling_new(struct app *app, struct fault *fault)
+struct reconciling *reconciling_new(struct app *app)
 {
 	struct reconciling *self = zalloc(1, sizeof *self);
 
 	self->app = app;
-	self->timer = event_new(app->base, -1, 0, on_timer, self);
-	if (self->timer == NULL) {
-		(void)fault_set(fault, FAULT_LATER, "no timer: out of memory");
-		free(self);
-		return NULL;
-	}
-	arm(self, 0);
+	self->rounds = rounds_new(app->base, app->engine, &reconciling_kind, self);
+	rounds_wake(self->rounds);
 	return self;
 }
 
 void reconciling_stop(struct reconciling *reconciling)
 {
-	reconciling->stopped = true;
-	(void)event_del(reconciling->timer);
+	rounds_stop(reconciling->rounds);
 }
 
 void reconciling_free(struct reconciling *reconciling)
@@ -429,6 +404,6 @@ void reconciling_free(struct reconciling *reconciling)
 	if (reconciling == NULL)
 		return;
 	forget_renewal(reconciling);
-	event_free(reconciling->timer);
+	rounds_free(reconciling->rounds);
 	free(reconciling);
 }

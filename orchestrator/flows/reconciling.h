@@ -9,7 +9,7 @@
 struct reconciling;
 
 /* Begin; it ends by itself when nothing is left, and does nothing where no backup was restored. */
-struct reconciling *reconciling_new(struct app *app, struct fault *fault);
+struct reconciling *reconciling_new(struct app *app);
 void reconciling_stop(struct reconciling *reconciling);
 /* NULL is taken. */
 void reconciling_free(struct reconciling *reconciling);

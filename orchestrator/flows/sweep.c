@@ -2,15 +2,13 @@
 /* One sweep is four statements: claim, start campaigns and finish them, ask when to look next.  Steps run beside it. */
 #include "orchestrator/flows/sweep.h"
 
-#include <event2/event.h>
-#include <stdio.h>
-
 #include "common/bytes.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "orchestrator/flows/lease.h"
 #include "orchestrator/flows/stage.h"
 #include "orchestrator/loop/db.h"
+#include "orchestrator/loop/rounds.h"
 #include "sql.h"
 
 /* The longest pause between two sweeps: bounds what a lost notification costs. */
@@ -18,9 +16,8 @@ enum { SWEEP_PAUSE_MS = 5000, SWEEP_FAILED_MS = 1000 };
 
 struct sweep {
 	struct app *app;
-	struct event *timer;
+	struct rounds *rounds;
 	int64_t pause_ms;
-	bool running, again, stopped;
 };
 
 static enum flow_next sweep_claim(struct flow *flow, void *self)
@@ -83,59 +80,22 @@ static const struct flow_step sweep_steps[] = {
 	{ NULL, NULL },
 };
 
-static void sweep_arm(struct sweep *sweep, int64_t ms)
-{
-	struct timeval in = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
-
-	if (!sweep->stopped)
-		(void)event_add(sweep->timer, &in);
-}
-
 static void sweep_finished(void *self, const struct fault *fault)
 {
 	struct sweep *sweep = self;
 
-	sweep->running = false;
-	if (sweep->stopped)
-		return;
-	if (fault != NULL) {
+	if (fault != NULL && !rounds_stopped(sweep->rounds)) {
 		log_warn("sweep.failed", LOG_FAULT(fault));
 		sweep->pause_ms = SWEEP_FAILED_MS;
 	}
-	sweep_arm(sweep, sweep->again ? 0 : sweep->pause_ms);
-	sweep->again = false;
+	rounds_end(sweep->rounds, sweep->pause_ms);
 }
 
 static struct flow_kind sweep_kind = { "sweep", sweep_steps, sweep_finished, 1, 0 };
 
-static void sweep_on_timer(int fd, short what, void *context)
-{
-	struct sweep *sweep = context;
-
-	(void)fd;
-	(void)what;
-	if (sweep->stopped || sweep->running)
-		return;
-	sweep->running = flow_start(sweep->app->engine, &sweep_kind, sweep);
-	if (!sweep->running)
-		sweep_arm(sweep, SWEEP_FAILED_MS);
-}
-
-static void sweep_wake(void *context)
-{
-	struct sweep *sweep = context;
-
-	if (sweep->stopped)
-		return;
-	if (sweep->running)
-		sweep->again = true;
-	else
-		sweep_arm(sweep, 0);
-}
-
 static void sweep_step_ended(struct app *app)
 {
-	sweep_wake(app->sweep);
+	rounds_wake(app->sweep->rounds);
 }
 
 struct sweep *sweep_new(struct app *app, struct fault *fault)
@@ -143,27 +103,25 @@ struct sweep *sweep_new(struct app *app, struct fault *fault)
 	struct sweep *sweep = zalloc(1, sizeof *sweep);
 
 	sweep->app = app;
+	sweep->rounds = rounds_new(app->base, app->engine, &sweep_kind, sweep);
 	app->on_step_ended = sweep_step_ended;
-	sweep->timer = event_new(app->base, -1, 0, sweep_on_timer, sweep);
-	if (sweep->timer == NULL || !db_listen(app->db, "xuqi_wake", sweep_wake, sweep, fault)) {
+	if (!db_listen(app->db, "xuqi_wake", rounds_wake, sweep->rounds, fault)) {
 		sweep_free(sweep);
 		return NULL;
 	}
-	sweep_arm(sweep, 0);
+	rounds_wake(sweep->rounds);
 	return sweep;
 }
 
 void sweep_stop(struct sweep *sweep)
 {
-	sweep->stopped = true;
-	(void)event_del(sweep->timer);
+	rounds_stop(sweep->rounds);
 }
 
 void sweep_free(struct sweep *sweep)
 {
 	if (sweep == NULL)
 		return;
-	if (sweep->timer != NULL)
-		event_free(sweep->timer);
+	rounds_free(sweep->rounds);
 	free(sweep);
 }

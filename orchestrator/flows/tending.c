@@ -3,8 +3,6 @@
  * told is decided in schema/0010_tasks.sql. */
 #include "orchestrator/flows/tending.h"
 
-#include <event2/event.h>
-
 #include "common/bytes.h"
 #include "common/clock.h"
 #include "common/json.h"
@@ -13,17 +11,18 @@
 #include "orchestrator/domain/task_kind.h"
 #include "orchestrator/flows/office_calendar.h"
 #include "orchestrator/loop/db.h"
+#include "orchestrator/loop/rounds.h"
 #include "sql.h"
 
-enum { ROUND_SECONDS = 60, ROUND_TASKS = 500, FAILED_SECONDS = 5 };
+enum { ROUND_MS = 60000, ROUND_TASKS = 500, FAILED_MS = 5000 };
 
 /* Columns of statement task_untended. */
 enum { COLUMN_ID, COLUMN_KIND, COLUMN_OPENED, COLUMN_DUE, COLUMN_ESCALATIONS, COLUMN_LATE };
 
 struct tending {
 	struct app *app;
-	struct event *timer;
-	bool running, again, stopped;
+	struct rounds *rounds;
+	bool more; /* than one round takes */
 };
 
 static enum flow_next tending_ask(struct flow *flow, void *self)
@@ -81,7 +80,7 @@ static enum flow_next tending_tend(struct flow *flow, void *self)
 
 	if (json_array_size(list) == 0)
 		return flow_jump(flow, "advise");
-	tending->again = tending->again || PQntuples(rows) == ROUND_TASKS;
+	tending->more = PQntuples(rows) == ROUND_TASKS;
 	return db_begin(tending->app->db, flow, sql_tasks_tend, DB_ARGS(text));
 }
 
@@ -101,75 +100,41 @@ static const struct flow_step tending_steps[] = {
 	{ NULL, NULL },
 };
 
-static void tending_arm(struct tending *tending, long seconds)
-{
-	if (!tending->stopped)
-		(void)event_add(tending->timer, &(struct timeval){ .tv_sec = seconds });
-}
-
 static void tending_finished(void *self, const struct fault *fault)
 {
 	struct tending *tending = self;
-	bool again = tending->again;
 
-	tending->running = false;
-	tending->again = false;
-	if (fault != NULL && !tending->stopped)
+	if (fault != NULL && !rounds_stopped(tending->rounds))
 		log_warn("tending.failed", LOG_FAULT(fault));
-	tending_arm(tending, fault != NULL ? FAILED_SECONDS : again ? 0 : ROUND_SECONDS);
+	rounds_end(tending->rounds, fault != NULL ? FAILED_MS : tending->more ? 0 : ROUND_MS);
+	tending->more = false;
 }
 
 static struct flow_kind tending_kind = { "tending", tending_steps, tending_finished, 1, 0 };
-
-static void tending_on_timer(int fd, short what, void *context)
-{
-	struct tending *tending = context;
-
-	(void)fd;
-	(void)what;
-	if (tending->stopped || tending->running)
-		return;
-	tending->running = flow_start(tending->app->engine, &tending_kind, tending);
-	if (!tending->running)
-		tending_arm(tending, FAILED_SECONDS);
-}
-
-static void tending_wake(void *context)
-{
-	struct tending *tending = context;
-
-	if (tending->running)
-		tending->again = true;
-	else
-		tending_arm(tending, 0);
-}
 
 struct tending *tending_new(struct app *app, struct fault *fault)
 {
 	struct tending *tending = zalloc(1, sizeof *tending);
 
 	tending->app = app;
-	tending->timer = event_new(app->base, -1, 0, tending_on_timer, tending);
-	if (tending->timer == NULL ||
-		!db_listen(app->db, "xuqi_tasks", tending_wake, tending, fault)) {
+	tending->rounds = rounds_new(app->base, app->engine, &tending_kind, tending);
+	if (!db_listen(app->db, "xuqi_tasks", rounds_wake, tending->rounds, fault)) {
 		tending_free(tending);
 		return NULL;
 	}
-	tending_arm(tending, 0);
+	rounds_wake(tending->rounds);
 	return tending;
 }
 
 void tending_stop(struct tending *tending)
 {
-	tending->stopped = true;
-	(void)event_del(tending->timer);
+	rounds_stop(tending->rounds);
 }
 
 void tending_free(struct tending *tending)
 {
 	if (tending == NULL)
 		return;
-	if (tending->timer != NULL)
-		event_free(tending->timer);
+	rounds_free(tending->rounds);
 	free(tending);
 }

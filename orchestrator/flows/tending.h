@@ -7,7 +7,7 @@
 
 struct tending;
 
-/* Begins at once; NULL with a fault when the loop or the database gives no place.  Free with tending_free. */
+/* Begins at once; NULL with a fault when the database gives no place.  Free with tending_free. */
 struct tending *tending_new(struct app *app, struct fault *fault);
 /* Begin nothing more. */
 void tending_stop(struct tending *tending);

@@ -32,13 +32,13 @@ static void forgotten(void *context, const struct fault *fault)
 
 static struct flow_kind forget_kind = { "forget", forget_steps, forgotten, 1, 0 };
 
-struct reconciling *reconciling_new(struct app *app, struct fault *fault)
+struct reconciling *reconciling_new(struct app *app)
 {
 	struct reconciling *self = zalloc(1, sizeof *self);
 
 	self->app = app;
 	if (!flow_start(app->engine, &forget_kind, self))
-		(void)fault_set(fault, FAULT_BUG, "a start runs already");
+		abort(); /* a start runs already */
 	return self;
 }
 
