@@ -32,8 +32,7 @@ static const char *leftover(const struct stage_run *run)
 		: stage_text(run, "leftover");
 }
 
-/* The person's sitting under the present intent is over: what was given back stands, whatever is listed since. */
-static bool sitting_is_over(const struct stage_run *run)
+bool sitting_is_over(const struct stage_run *run)
 {
 	char ref[EFFECT_CLIENT_REF];
 	int64_t renewal;

@@ -66,6 +66,22 @@ static enum stage_next leave(struct stage_run *run, const char *refund)
 		stage_text(run, "facts.withdraw.by"), reason);
 }
 
+/* Somebody may sit at the CA's pages just now: whether an application stands there is known once the card is answered. */
+static bool sitting_is_out(const struct stage_run *run)
+{
+	return stage_text(run, "facts.application_id") == NULL &&
+		!stage_flag(run, "facts.withdrawn_at_ca") &&
+		(text_equal(stage_text(run, "tasks.apply.state"), "open") || sitting_is_over(run));
+}
+
+static enum stage_next sitting_first(struct stage_run *run)
+{
+	if (!sitting_is_over(run))
+		return stage_await(run, "person");
+	return stage_call(
+		run, CONNECTOR_OPEN, NULL, json_pack("{s:s?}", "kind", stage_text(run, "kind")));
+}
+
 static enum stage_next withdrawing_decide(struct stage_run *run)
 {
 	const char *application = stage_text(run, "facts.application_id");
@@ -80,15 +96,33 @@ static enum stage_next withdrawing_decide(struct stage_run *run)
 		stage_note(run, "withdrawal_dropped", "the renewal goes on");
 		return stage_wait(run, NULL, 0);
 	}
+	if (sitting_is_out(run))
+		return sitting_first(run);
 	if (application == NULL || stage_flag(run, "facts.withdrawn_at_ca") ||
 		!stage_can(run, CAN_WITHDRAW))
 		return leave(run, stage_text(run, "facts.refund_id"));
 	return stage_call(run, CONNECTOR_WITHDRAW, application, NULL);
 }
 
+/* It submitted an application, which is withdrawn next; or it left nothing. */
+static enum stage_next sitting_told(struct stage_run *run)
+{
+	const char *id =
+		run->outcome.kind == OUTCOME_DONE ? json_peek_text(run->outcome.data, "id") : NULL;
+
+	if (id != NULL)
+		stage_fact_text(run, "application_id", id);
+	else
+		stage_fact(run, "withdrawn_at_ca", json_true());
+	return stage_wait(run, NULL, 0);
+}
+
 static enum stage_next withdrawing_settle(struct stage_run *run)
 {
 	const json_t *refund = json_array_get(json_object_get(run->outcome.data, "refund_ids"), 0);
+
+	if (run->call.op == CONNECTOR_OPEN)
+		return sitting_told(run);
 
 	if (run->outcome.kind == OUTCOME_REFUSED &&
 		!says_closed(json_peek_text(run->outcome.data, "state"))) {

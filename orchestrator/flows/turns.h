@@ -20,6 +20,9 @@ void opening_forget(struct stage_run *run);
  * before its meta (or the price list) shows it? */
 bool agreement_is_approved(const struct stage_run *run);
 bool agreement_follows(const struct stage_run *run);
+/* Where a person applies in one sitting: is the one under the present intent over?  What was given back stands, whatever
+ * is listed or asked since. */
+bool sitting_is_over(const struct stage_run *run);
 bool plan_is_outdated(struct stage_run *run, enum stage_next *next);
 
 /* ---- sending.c ---- */

@@ -338,6 +338,37 @@ static void a_term_that_is_gone_after_the_payment_is_decided_by_finance(void **s
 	put_away();
 }
 
+static void a_withdrawal_waits_for_who_sits_at_the_page(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	(void)sql("select renewal_withdraw(" P_OPERATOR
+		  ", '1', '{\"reason\":\"wrong\",\"commit\":true}')");
+	step_alone(renewal);
+	assert_waits("awaiting_payment", "person");
+	assert_sql("open", "select state from tasks where kind = 'apply'");
+	finish("apply", P_HANDLER, submitted);
+	step_alone(renewal);
+	step_alone(renewal);
+	assert_task("withdraw_at_ca", "handler", "A7");
+	finish("withdraw_at_ca", P_HANDLER, "\"result\":\"withdrawn\"");
+	steps_to(renewal, "refunding");
+	put_away();
+}
+
+static void a_withdrawal_goes_on_once_the_sitting_left_nothing(void **state)
+{
+	OWNED char *renewal = a_sitting();
+	(void)state;
+	(void)sql("select renewal_withdraw(" P_OPERATOR
+		  ", '1', '{\"reason\":\"wrong\",\"commit\":true}')");
+	step_alone(renewal);
+	finish("apply", P_HANDLER, "\"result\":\"not_done\"");
+	steps_to(renewal, "refunding");
+	assert_sql("0", "select count(*) from tasks where kind = 'withdraw_at_ca'");
+	put_away();
+}
+
 static void a_sitting_that_left_nothing_is_not_withdrawn(void **state)
 {
 	OWNED char *renewal = a_sitting();
@@ -480,6 +511,8 @@ int main(void)
 		stage_test(a_card_never_shows_an_agreement_that_nobody_approved),
 		stage_test(what_was_submitted_as_the_card_said_stands),
 		stage_test(a_term_that_is_gone_after_the_payment_is_decided_by_finance),
+		stage_test(a_withdrawal_waits_for_who_sits_at_the_page),
+		stage_test(a_withdrawal_goes_on_once_the_sitting_left_nothing),
 		stage_test(a_sitting_that_left_nothing_is_not_withdrawn),
 		stage_test(a_remittance_that_is_refused_is_entered_again_not_paid_again),
 		stage_test(what_a_person_cannot_mean_is_asked_again),
