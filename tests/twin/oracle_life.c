@@ -10,7 +10,7 @@
 #include "tests/twin/store_inside.h"
 
 /* A refused certificate is asked about every day; nothing rests longer but over a weekend. */
-enum { LOOK_HOURS = 25, OFFICE_DAYS = 4, OWNER_TASKS = 9 };
+enum { LOOK_HOURS = 25, OFFICE_DAYS = 4, OWNER_TASKS = 9, SETTLED_HOURS = 2 };
 
 static const struct row_task *open_task(const struct row_renewal *renewal, const char *kind)
 {
@@ -140,8 +140,29 @@ static void check_end(struct world *world, const struct row_renewal *renewal)
 		task != NULL ? task->kind : "none");
 }
 
+/* Whoever does not do a task in time is not the only one who knows; what nobody need do any more is off the list. */
+static void check_duties(struct world *world, const struct row_task *task)
+{
+	int64_t then = clockwork_now(world->clockwork) - SETTLED_HOURS * HOUR * CLOCK_SECOND;
+
+	if (strcmp(task->state, "open") != 0 || task->opened_at > then || world->calm_at > then)
+		return;
+	if (task->due_at == NO_INSTANT)
+		world_violated(world, "task %" PRId64 " %s has no deadline", task->id, task->kind);
+	if (task->escalate_at == NO_INSTANT || task->escalate_at < then)
+		world_violated(world, "task %" PRId64 " %s is late, and nobody else was told",
+			task->id, task->kind);
+	if (store_task_is_idle(world->store, task) &&
+		((const struct row_renewal *)store_get(&world->store->renewal, task->renewal))
+				->changed_at < then)
+		world_violated(world, "task %" PRId64 " %s is left of a renewal that has ended",
+			task->id, task->kind);
+}
+
 void oracle_end(struct world *world)
 {
+	for (size_t i = 0; i < world->store->task.count; i++)
+		check_duties(world, store_row(world->store->task, task, i));
 	for (size_t i = 0; i < world->store->renewal.count; i++)
 		check_end(world, store_row(world->store->renewal, renewal, i));
 }

@@ -79,6 +79,27 @@ static void look_later(struct world *world, int64_t task, int64_t most_s)
 		"person", look, next, free);
 }
 
+/* Somebody is away, and nobody stands in: meanwhile others are told. */
+static void look_at_return(struct world *world, int64_t task)
+{
+	struct look *next = zalloc(1, sizeof *next);
+
+	*next = (struct look){ world, task };
+	world_after(world,
+		world->back_at - clockwork_now(world->clockwork) +
+			dice_between(&world->actor_dice, 1, HOUR) * CLOCK_SECOND,
+		"person", look, next, free);
+}
+
+static void draw_absence(struct world *world)
+{
+	if (dice_below(&world->actor_dice, 4) != 0)
+		return;
+	world->away =
+		people_of_role(world, "handler", (size_t)dice_below(&world->actor_dice, 20))->id;
+	world->back_at = world->started_at + dice_between(&world->actor_dice, 1, 5) * CLOCK_DAY;
+}
+
 static void work(struct world *world, const struct row_task *task)
 {
 	bool card = sittings_is_card(task);
@@ -101,6 +122,11 @@ static void look(void *context)
 	free(now);
 	if (task == NULL || strcmp(task->state, "open") != 0)
 		return;
+	if (person_for(world, task) == world->away &&
+		clockwork_now(world->clockwork) < world->back_at) {
+		look_at_return(world, id);
+		return;
+	}
 	if (!world_errs(world, 200000))
 		work(world, task);
 	if (strcmp(task->state, "open") == 0)
@@ -179,12 +205,12 @@ static void on_install(void *context, const struct row_install *install)
 	tokens_wake(world, install->token);
 }
 
-static void on_notify(void *context)
+static void on_notify(void *context, bool tasks)
 {
 	struct world *world = context;
 
 	for (int i = 0; i < world->process_count; i++)
-		process_notify(world->processes[i]);
+		process_notify(world->processes[i], tasks);
 }
 
 void people_new(struct world *world)
@@ -200,4 +226,5 @@ void people_new(struct world *world)
 		.context = world };
 	world_after(world, dice_between(&world->actor_dice, 1, 4 * HOUR) * CLOCK_SECOND, "approver",
 		approver_looks, world, NULL);
+	draw_absence(world);
 }

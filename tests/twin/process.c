@@ -10,9 +10,12 @@
 #include "orchestrator/connectors/manual.h"
 #include "orchestrator/flows/ca_watch.h"
 #include "orchestrator/flows/pacing.h"
+#include "orchestrator/flows/reaping.h"
+#include "orchestrator/flows/reconciling.h"
 #include "orchestrator/flows/sets.h"
 #include "orchestrator/flows/starting.h"
 #include "orchestrator/flows/sweep.h"
+#include "orchestrator/flows/tending.h"
 #include "orchestrator/loop/flow.h"
 #include "orchestrator/loop/outbound.h"
 
@@ -73,6 +76,29 @@ static void watch_cas(struct process *process)
 			process->watches[i] = ca_watch_new(&process->app, connectors->list[i]);
 }
 
+static void begin_duties(struct process *process)
+{
+	struct app *app = &process->app;
+	struct fault why;
+
+	process->tending = tending_new(app, &why);
+	process->reaping = reaping_new(app);
+	process->reconciling = reconciling_new(app);
+	if (process->tending == NULL)
+		abort();
+}
+
+static void end_duties(struct process *process)
+{
+	tending_free(process->tending);
+	reaping_free(process->reaping);
+	if (process->reconciling != NULL)
+		reconciling_free(process->reconciling);
+	process->tending = NULL;
+	process->reaping = NULL;
+	process->reconciling = NULL;
+}
+
 static void on_started(struct app *app, const struct fault *fault)
 {
 	struct process *process = CONTAINER_OF(app, struct process, app);
@@ -90,6 +116,7 @@ static void on_started(struct app *app, const struct fault *fault)
 	app->sweep = sweep_new(app, &why);
 	if (app->sweep == NULL)
 		abort();
+	begin_duties(process);
 	watch_cas(process);
 }
 
@@ -139,6 +166,7 @@ void process_kill(struct process *process)
 	flow_engine_free(app->engine);
 	pacing_free(app->pacing);
 	sweep_free(app->sweep);
+	end_duties(process);
 	for (size_t i = 0; i < COUNT_OF(process->watches); i++)
 		ca_watch_free(process->watches[i]);
 	memset(process->watches, 0, sizeof process->watches);

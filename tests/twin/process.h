@@ -48,7 +48,7 @@ struct outside {
 	void *context;
 };
 
-enum { OUTBOUND_TIMEOUT_S = 30 };
+enum { OUTBOUND_TIMEOUT_S = 30, LISTENERS = 4 };
 
 /* A dead process NUMBER (from 1) with SETTINGS (borrowed); SOLE: it owns its database and may take back every lease
  * when it starts. */
@@ -60,8 +60,8 @@ void process_kill(struct process *process);
 bool process_is_alive(const struct process *process);
 /* It does nothing before UNTIL, while time goes on. */
 void process_stall(struct process *process, int64_t until);
-/* The store was written: the database tells every listener of PROCESS. */
-void process_notify(struct process *process);
+/* The store was written: the database tells the listeners of PROCESS to the channel of work, or of tasks. */
+void process_notify(struct process *process, bool tasks);
 /* Its sweep need not look before this instant (and looks then): spares the twin empty sweeps. */
 void process_rest_until(struct process *process, int64_t at);
 
@@ -74,8 +74,12 @@ struct event_base {
 
 struct db {
 	struct process *process;
-	void (*on_notify)(void *context);
-	void *listener;
+
+	struct {
+		const char *channel;
+		void (*on_notify)(void *context);
+		void *listener;
+	} listeners[LISTENERS];
 };
 
 struct outbound {
@@ -94,6 +98,9 @@ struct process {
 	struct db db;
 	struct outbound outbound;
 	struct ca_watch *watches[CONNECTORS_MAX];
+	struct tending *tending;
+	struct reaping *reaping;
+	struct reconciling *reconciling;
 	struct kind_copy *kinds; /* its own counts of running flows */
 };
 

@@ -169,10 +169,15 @@ json_t *__wrap_json_read(const char *bytes, size_t len, struct fault *fault)
 bool db_listen(struct db *db, const char *channel, void (*on_notify)(void *context), void *context,
 	struct fault *fault)
 {
-	(void)channel;
-	(void)fault;
-	db->on_notify = on_notify;
-	db->listener = context;
+	size_t i = 0;
+
+	while (i < LISTENERS && db->listeners[i].channel != NULL)
+		i++;
+	if (i == LISTENERS)
+		return fault_set(fault, FAULT_BUG, "the twin has no place for %s", channel);
+	db->listeners[i].channel = channel;
+	db->listeners[i].on_notify = on_notify;
+	db->listeners[i].listener = context;
 	return true;
 }
 
@@ -180,16 +185,29 @@ static void notify(void *context)
 {
 	struct db *db = context;
 
-	db->on_notify(db->listener);
+	for (size_t i = 0; i < LISTENERS; i++)
+		if (db->listeners[i].channel != NULL &&
+			strcmp(db->listeners[i].channel, "xuqi_wake") == 0)
+			db->listeners[i].on_notify(db->listeners[i].listener);
 }
 
-void process_notify(struct process *process)
+static void notify_tasks(void *context)
+{
+	struct db *db = context;
+
+	for (size_t i = 0; i < LISTENERS; i++)
+		if (db->listeners[i].channel != NULL &&
+			strcmp(db->listeners[i].channel, "xuqi_tasks") == 0)
+			db->listeners[i].on_notify(db->listeners[i].listener);
+}
+
+void process_notify(struct process *process, bool tasks)
 {
 	struct outside *outside = process->outside;
 
-	if (process->alive && process->db.on_notify != NULL)
+	if (process->alive && process->db.listeners[0].channel != NULL)
 		process_deliver(process,
 			process_now(process) +
 				dice_between(&outside->dice, 20, outside->weather->db_us),
-			"notify", notify, &process->db, NULL);
+			"notify", tasks ? notify_tasks : notify, &process->db, NULL);
 }

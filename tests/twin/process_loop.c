@@ -3,13 +3,15 @@
  * definitions before the library's.  And flow_start, wrapped, because two processes share one address space here. */
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/text.h"
 #include "orchestrator/loop/flow.h"
 #include "tests/twin/process.h"
 
-enum { PROCESSES_MAX = 4, LAZY_PAUSE_S = 5 /* the sweep's longest pause */ };
+/* The sweep's longest pause; a round of the other duties, and how much longer the twin lets them rest. */
+enum { PROCESSES_MAX = 4, LAZY_PAUSE_S = 5, ROUND_S = 60, REST_S = 1800 };
 
 struct event {
 	struct event_base *base;
@@ -18,8 +20,11 @@ struct event {
 	struct turn *turn;  /* NULL: not pending */
 	int64_t not_before; /* of a lazy one: when it is due without the store */
 	bool lazy;
+	const char *begins; /* the kind of flow that it began last, or NULL */
 	struct event *next;
 };
+
+static struct event *firing; /* whose turn it is */
 
 /* ---- events ---- */
 
@@ -40,7 +45,9 @@ static void fire(void *context)
 	struct event *event = context;
 
 	event->turn = NULL;
+	firing = event;
 	event->fn(-1, EV_TIMEOUT, event->context);
+	firing = NULL;
 }
 
 int event_del(struct event *event)
@@ -49,6 +56,18 @@ int event_del(struct event *event)
 		turn_cancel(event->base->process->outside->clockwork, event->turn);
 	event->turn = NULL;
 	return 0;
+}
+
+static bool begins(const struct event *event, const char *kind)
+{
+	return event->begins != NULL && strcmp(event->begins, kind) == 0;
+}
+
+/* A round that finds nothing to do every minute would be half of the twin's turns. */
+static bool rests_longer(const struct event *event, int64_t delay)
+{
+	return delay >= ROUND_S * CLOCK_SECOND &&
+		(begins(event, "tending") || begins(event, "reaping"));
 }
 
 int event_add(struct event *ev, const struct timeval *timeout)
@@ -61,7 +80,9 @@ int event_add(struct event *ev, const struct timeval *timeout)
 	if (!process->alive || timeout == NULL)
 		return 0;
 	ev->not_before = at;
-	ev->lazy = ev->context == process->app.sweep && delay >= LAZY_PAUSE_S * CLOCK_SECOND;
+	if (rests_longer(ev, delay))
+		at += REST_S * CLOCK_SECOND;
+	ev->lazy = begins(ev, "sweep") && delay >= LAZY_PAUSE_S * CLOCK_SECOND;
 	if (ev->lazy && store_next_due(process->outside->store) > at)
 		at = store_next_due(process->outside->store);
 	if (at < process->stalled_until)
@@ -174,6 +195,8 @@ bool __wrap_flow_start(struct flow_engine *engine, struct flow_kind *kind, void 
 
 bool __wrap_flow_start(struct flow_engine *engine, struct flow_kind *kind, void *self)
 {
+	if (firing != NULL)
+		firing->begins = kind->name;
 	for (size_t i = 0; i < PROCESSES_MAX; i++)
 		if (processes[i] != NULL && processes[i]->app.engine == engine)
 			return __real_flow_start(engine, kind_of(processes[i], kind), self);

@@ -41,7 +41,7 @@ struct store_inside {
 	} * told;
 
 	size_t told_count, told_room, journal_told;
-	bool notified;
+	bool notified, notified_tasks;
 };
 
 /* ---- memory ---- */
@@ -251,6 +251,11 @@ void store_notify(struct store *store)
 	store->inside->notified = true;
 }
 
+void store_notify_tasks(struct store *store)
+{
+	store->inside->notified_tasks = true;
+}
+
 static void tell_one(struct store *store, size_t index)
 {
 	const struct store_watch *watch = &store->watch;
@@ -275,24 +280,26 @@ static void tell_one(struct store *store, size_t index)
 static void tell_all(struct store *store)
 {
 	struct store_inside *inside = store->inside;
-	bool notified = inside->notified;
+	bool notified = inside->notified, notified_tasks = inside->notified_tasks;
 
 	for (size_t i = 0; i < inside->told_count; i++)
 		tell_one(store, i);
 	inside->told_count = 0;
-	inside->notified = false;
+	inside->notified = inside->notified_tasks = false;
 	for (; inside->journal_told < store->journal.count; inside->journal_told++)
 		if (store->watch.on_journal != NULL)
 			store->watch.on_journal(store->watch.context,
 				store_row(store->journal, journal, inside->journal_told));
 	if (notified && store->watch.on_notify != NULL)
-		store->watch.on_notify(store->watch.context);
+		store->watch.on_notify(store->watch.context, false);
+	if (notified_tasks && store->watch.on_notify != NULL)
+		store->watch.on_notify(store->watch.context, true);
 }
 
 static void forget_told(struct store *store)
 {
 	store->inside->told_count = 0;
-	store->inside->notified = false;
+	store->inside->notified = store->inside->notified_tasks = false;
 }
 
 /* ---- set statements ---- */
@@ -497,6 +504,13 @@ static const struct {
 	{ sql_hold_set, "hold_set", ask_hold_set, false },
 	{ sql_hold_release, "hold_release", ask_hold_release, false },
 	{ sql_renewal_withdraw, "renewal_withdraw", ask_withdraw, false },
+	{ sql_task_untended, "task_untended", ask_untended, true },
+	{ sql_tasks_tend, "tasks_tend", ask_tend, false },
+	{ sql_advise, "advise", ask_told, true },
+	{ sql_engine_look, "engine_look", ask_told, true },
+	{ sql_engine_reap, "engine_reap", ask_reap, false },
+	{ sql_restore_next, "restore_next", ask_restore_next, true },
+	{ sql_restore_left, "restore_left", ask_restore_left, true },
 	{ sql_payments_to_export, "payments_to_export", ask_to_export, true },
 	{ sql_payments_exported, "payments_exported", ask_exported, false },
 	{ sql_statement_save, "statement_save", ask_statement_save, false },

@@ -219,7 +219,7 @@ struct store_watch {
 	void (*on_claim)(void *context, int64_t renewal, int64_t epoch);
 	void (*on_fenced)(void *context, int64_t renewal, int64_t epoch);
 	void (*on_load)(void *context, int64_t renewal, int64_t epoch); /* its document was read */
-	void (*on_notify)(void *context);                               /* pg_notify('xuqi_wake') */
+	void (*on_notify)(void *context, bool tasks); /* pg_notify('xuqi_wake'), or of xuqi_tasks */
 	void *context;
 };
 
@@ -265,6 +265,8 @@ void store_set_state(struct row_renewal *renewal, const char *state);
 /* When the first renewal that nobody holds is due, or the first lease runs out; FOREVER if there is none. */
 int64_t store_next_due(const struct store *store);
 
+/* Is TASK open although nobody need do it any more (engine_reap)? */
+bool store_task_is_idle(const struct store *store, const struct row_task *task);
 /* For fixtures and for what no statement does: a row with the next id, zeroed; the row of an id, or NULL. */
 void *store_add(struct store *store, struct table *table);
 void *store_find(const struct table *table, int64_t id);

@@ -104,7 +104,7 @@ void store_check_in(
 	close_insert_tasks(store, place->id);
 	wake_waiting(store, place->id);
 	if (store->watch.on_notify != NULL)
-		store->watch.on_notify(store->watch.context);
+		store->watch.on_notify(store->watch.context, false);
 }
 
 /* ---- orders ---- */

@@ -38,6 +38,7 @@ void store_tell_task(struct store *store, struct row_task *task);
 void store_tell_order(struct store *store, struct row_order *order);
 void store_tell_install(struct store *store, struct row_install *install);
 void store_notify(struct store *store);
+void store_notify_tasks(struct store *store); /* xuqi_tasks */
 
 /* now() of the database. */
 int64_t store_now(void);
@@ -128,3 +129,4 @@ ask_fn ask_to_export, ask_exported, ask_statement_save, ask_match_orders, ask_ma
 	ask_links_save, ask_confirm, ask_release;
 ask_fn ask_offer, ask_permit, ask_result;
 ask_fn ask_tasks_done, ask_certificates_upload;
+ask_fn ask_untended, ask_tend, ask_reap, ask_told, ask_restore_next, ask_restore_left;

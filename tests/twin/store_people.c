@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "common/bytes.h"
+#include "common/clock.h"
 #include "common/text.h"
 #include "tests/twin/store_inside.h"
+
+enum { FOLLOWS_DAYS = 30 };
 
 struct row_task *store_task_of(const struct row_renewal *renewal, const char *kind)
 {
@@ -24,7 +27,7 @@ struct row_task *store_task_add(struct store *store, const char *kind, const cha
 	task->role = store_text(store, role);
 	task->state = "open";
 	task->opened_at = store_now();
-	task->due_at = task->closed_at = NO_INSTANT;
+	task->due_at = task->closed_at = task->escalate_at = NO_INSTANT;
 	store_tell_task(store, task);
 	return task;
 }
@@ -44,6 +47,23 @@ static struct row_task *open_task(const struct row_renewal *renewal, const char 
 	return task != NULL && strcmp(task->state, "open") == 0 ? task : NULL;
 }
 
+/* One that follows another of its kind which nobody closed inherits when somebody else is told. */
+static void tell_in_time(struct row_task *task, const json_t *doc)
+{
+	const struct row_task *last = task->older;
+	int64_t own = json_as_instant(doc, "escalate_at");
+
+	while (last != NULL && strcmp(last->kind, task->kind) != 0)
+		last = last->older;
+	task->escalate_at = own;
+	if (last == NULL || strcmp(last->state, "open") == 0 || last->closed_by != 0 ||
+		last->opened_at <= store_now() - FOLLOWS_DAYS * CLOCK_DAY ||
+		last->escalate_at == NO_INSTANT || (own != NO_INSTANT && last->escalate_at >= own))
+		return;
+	task->escalate_at = last->escalate_at;
+	task->escalations = own != NO_INSTANT ? last->escalations : 0;
+}
+
 static struct row_task *fresh_task(
 	struct store *store, struct row_renewal *renewal, const json_t *doc)
 {
@@ -58,6 +78,7 @@ static struct row_task *fresh_task(
 	task->needs = store_json(store, needs != NULL ? json_deep_copy(needs) : json_array());
 	task->older = renewal->tasks;
 	renewal->tasks = task;
+	tell_in_time(task, doc);
 	return task;
 }
 

@@ -538,7 +538,7 @@ void store_prices(struct store *store, json_t *meta)
 			store_wake(store, renewal);
 	}
 	if (store->watch.on_notify != NULL)
-		store->watch.on_notify(store->watch.context);
+		store->watch.on_notify(store->watch.context, false);
 }
 
 bool ask_facts_save(struct store *store, struct ask *ask)
@@ -603,6 +603,7 @@ bool ask_payee_task(struct store *store, struct ask *ask)
 	values = ask_json(ask, 1);
 	json_put_text(values, "ca", ask_text(ask, 2));
 	task = store_task_add(store, "payee_changed", "finance");
+	store_notify_tasks(store); /* it has no deadline yet */
 	task->title = "The CA names another payee";
 	task->instruction = store_text(store, ask_text(ask, 0));
 	task->values = store_json(store, values);

@@ -58,6 +58,7 @@ struct world {
 	struct oracle *oracle;
 	struct tokens *tokens;
 	struct finance finance;
+	int64_t away, back_at;  /* a handler who does nothing before that instant; 0: nobody */
 	json_t *codes;          /* QR codes that people have on their screens */
 	uint64_t kills, looked; /* looked: the version of the store that was seen last */
 	bool all_ended;
