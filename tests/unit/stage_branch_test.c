@@ -171,7 +171,7 @@ static void money_first_then_one_sitting(void **state)
 	(void)state;
 	assert_sql("20000 bank_transfer open",
 		"select amount_fen || ' ' || method || ' ' || status from payment_orders");
-	step_alone(renewal);
+	step_with(renewal, ASKED_ABOUT_IT);
 	assert_waits("awaiting_payment", "transfer");
 	assert_sql("1",
 		"select count(*) from jsonb_array_elements(payments_to_export(" P_FINANCE "))");

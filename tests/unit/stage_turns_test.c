@@ -307,7 +307,8 @@ static void a_returned_transfer_reopens_its_due_by_two_people(void **state)
 	assert_sql("dropped", "select verdict from links");
 	assert_sql("in", "select string_agg(direction, ' ') from (%s) lines (id, direction)",
 		sql_match_lines); /* the transfer that came back pays nothing else */
-	step_alone(renewal);      /* and nothing is declared before the new transfer is there */
+	step_with(
+		renewal, ASKED_ABOUT_IT); /* nothing is declared before the new transfer is there */
 	assert_waits("awaiting_payment", "transfer");
 	assert_sql("1", "select count(*) from renewals");
 }
@@ -428,7 +429,7 @@ static void a_certificate_that_was_replaced_is_not_paid_for(void **state)
 	assert_sql("[]", "select payments_to_export(" P_FINANCE ")");
 	finish_task("certificate", P_OPERATOR, "\"go_on\":\"yes\"");
 	step_alone(renewal);
-	step_alone(renewal);
+	step_with(renewal, ASKED_ABOUT_IT);
 	assert_waits("awaiting_payment", "transfer");
 	withdraw(renewal);
 	step_with(renewal, CALL(WITHDRAW, "{\"state\":\"withdrawn\"}"));

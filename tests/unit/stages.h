@@ -163,6 +163,7 @@ static inline void step(const char *renewal, const struct line *script)
 #define step_alone(renewal) step(renewal, (const struct line[]){ { 0 } })
 #define CALL(op, data) { CONNECTOR_##op, false, OUTCOME_DONE, "", data }
 #define SAYS(op, kind, code, data) { CONNECTOR_##op, false, OUTCOME_##kind, code, data }
+#define ASKED_ABOUT_IT CALL(CERTIFICATE, "{\"items\":[{\"status\":\"valid\"}]}")
 #define ASK(op, kind, code, data) { CONNECTOR_##op, true, OUTCOME_##kind, code, data }
 /* clang-format on */
 
