@@ -8,7 +8,9 @@ create table restores (
   sha256      text not null,        -- of the backup's list of contents
   restored_at timestamptz not null default clock_timestamp(),
   hold_id     bigint not null references holds,
-  task_id     bigint not null references tasks -- finance says that no transfer is unknown
+  task_id     bigint not null references tasks, -- finance says that no transfer is unknown
+  ended       jsonb, -- accesses that were revoked after the backup and are revoked again; null: nobody could say
+  access_task bigint references tasks -- then an admin looks
 );
 
 create table restore_items ( -- the renewals whose place at the CA must be asked for
@@ -110,6 +112,44 @@ begin
     array(select e.id from people e join jsonb_to_recordset(p_list->'people') x(id bigint, login text) on (x.id, x.login) = (e.id, e.login)));
 end $$;
 
+-- Who and what has lost its access, as the database says that a restore replaces.
+create function accesses_ended() returns jsonb language sql stable as $$
+  select jsonb_build_object('installation', (select id from installation),
+    'tokens', (select coalesce(jsonb_agg(jsonb_build_object('sha256', secret_sha256, 'at', revoked_at)), '[]') from api_tokens where revoked_at is not null),
+    'agents', (select coalesce(jsonb_agg(jsonb_build_object('key', key_sha256, 'at', revoked_at)), '[]') from agents where revoked_at is not null),
+    'codes', (select coalesce(jsonb_agg(jsonb_build_object('sha256', code_sha256, 'at', used_at)), '[]') from enrol_codes where used_at is not null))
+$$;
+
+-- A token or an agent that was revoked after the backup was made would be let in again: what the replaced database
+-- says (LIST: its accesses_ended) is revoked here too.  Where it could not be asked, an admin looks through all that is
+-- valid here before the hold is released.
+create function restore_revoke(p_list jsonb) returns void language plpgsql as $$
+declare v_tokens jsonb; v_agents jsonb; v_codes int; v_task bigint;
+begin
+  if p_list->>'installation' is distinct from (select id from installation) then
+    insert into tasks (kind, role, title, instruction, if_ignored, needs, due_at, escalate_at)
+    values ('restored_access', 'admin', 'A backup was restored: revoke again what was revoked since',
+      'The replaced database could not say which API tokens and agents were revoked after the backup was made; they are valid again. Look '
+        'through xuqi restore status and xuqi token list; revoke what must not be valid (xuqi token revoke ID, xuqi agent revoke ID); then finish '
+        'this task with checked=yes.',
+      'Whoever lost access since is let in again; the hold cannot be released.', '["checked"]', now() + interval '1 day', now() + interval '2 days')
+    returning id into v_task;
+    update restores set access_task = v_task where id = (select max(id) from restores);
+    return;
+  end if;
+  with again as (update api_tokens t set revoked_at = x.at from jsonb_to_recordset(p_list->'tokens') x(sha256 text, at timestamptz), people m
+      where t.secret_sha256 = x.sha256 and t.revoked_at is null and m.id = t.person_id returning t.id, m.login, t.role)
+  select coalesce(jsonb_agg(jsonb_build_object('token', id, 'login', login, 'role', role) order by id), '[]') into v_tokens from again;
+  with again as (update agents g set revoked_at = x.at from jsonb_to_recordset(p_list->'agents') x(key text, at timestamptz), workstations w
+      where g.key_sha256 = x.key and g.revoked_at is null and w.id = g.workstation_id returning g.id, w.name)
+  select coalesce(jsonb_agg(jsonb_build_object('agent', id, 'workstation', name) order by id), '[]') into v_agents from again;
+  update enrol_codes c set used_at = x.at from jsonb_to_recordset(p_list->'codes') x(sha256 text, at timestamptz)
+    where c.code_sha256 = x.sha256 and c.used_at is null;
+  get diagnostics v_codes = row_count;
+  update restores set ended = jsonb_build_object('tokens', v_tokens, 'agents', v_agents, 'codes', v_codes) where id = (select max(id) from restores);
+  perform audit_add('restore', 'access.revoked_again', 'restore:' || max(id), max(ended::text)::jsonb) from restores where id = (select max(id) from restores);
+end $$;
+
 -- Called in the transaction that loads the backup.
 create function restore_begin(p_made_at timestamptz, p_sha256 text) returns void language plpgsql as $$
 declare v_hold bigint; v_id bigint;
@@ -160,6 +200,9 @@ begin
     where s.hold_id = new.id and i.verdict is null and restore_is_due(r);
   if v_left > 0 then
     raise exception 'the CA was not asked about % renewals yet: wait for xuqi restore status', v_left using errcode = 'XQ409';
+  elsif exists (select from restores s join tasks k on k.id = s.access_task where s.hold_id = new.id and k.state = 'open') then
+    raise exception 'tokens that were revoked since the backup may be valid again: an admin looks first (xuqi task list --kind restored_access)'
+      using errcode = 'XQ409';
   end if;
   return new;
 end $$;

@@ -47,16 +47,17 @@ static bool may_replace(struct postgres_tools *tools, const char *over, struct f
 		present, renewals, present);
 }
 
-/* What the database that is replaced had erased, as an SQL literal: a backup made before has it still.  'null' where
- * there is none, or it cannot say; then a person is asked (restore_erase). */
-static char *erasures(struct postgres_tools *tools)
+/* What the database that is replaced had erased or revoked, as its function FUNCTION tells it, as an SQL literal: a backup
+ * made before has it still.  'null' where there is none, or it cannot say; then a person is asked (restore_erase,
+ * restore_revoke). */
+static char *told_by_replaced(struct postgres_tools *tools, const char *function)
 {
 	struct fault fault;
-	OWNED char *can = postgres_tools_ask(
-		tools, "select to_regproc('public.privacy_erasures') is not null", &fault);
+	OWNED char *whether = text_dupf("select to_regproc('public.%s') is not null", function);
+	OWNED char *what = text_dupf("select quote_literal(public.%s()::text)", function);
+	OWNED char *can = postgres_tools_ask(tools, whether, &fault);
 	OWNED char *list = can != NULL && text_equal(can, "t")
-		? postgres_tools_ask(
-			  tools, "select quote_literal(public.privacy_erasures()::text)", &fault)
+		? postgres_tools_ask(tools, what, &fault)
 		: NULL;
 
 	return list != NULL && list[0] != '\0' ? take(list) : text_dup("'null'");
@@ -72,12 +73,13 @@ static const char before_sql[] =
 static bool write_scripts(
 	struct postgres_tools *tools, const char *made_at, const char *digest, struct fault *fault)
 {
-	OWNED char *erased = erasures(tools);
+	OWNED char *erased = told_by_replaced(tools, "privacy_erasures");
+	OWNED char *ended = told_by_replaced(tools, "accesses_ended");
 	OWNED char *before = postgres_tools_path(tools, "before.sql");
 	OWNED char *after = postgres_tools_path(tools, "after.sql");
 	OWNED char *begin = text_dupf(
-		"set search_path = public; select restore_erase(%s); select restore_begin('%s', '%s');\n",
-		erased, made_at, digest);
+		"set search_path = public; select restore_erase(%s); select restore_begin('%s', '%s'); select restore_revoke(%s);\n",
+		erased, made_at, digest, ended);
 
 	return file_write(before, before_sql, strlen(before_sql), 0600, fault) &&
 		file_write(after, begin, strlen(begin), 0600, fault);

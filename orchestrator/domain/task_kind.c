@@ -31,6 +31,7 @@ const struct task_kind task_kinds[] = {
 	{ "export", "finance", 1, 1, "approver", "付款: approved payment orders are in no payment file yet", "Nothing is transferred: the quotes run out and the certificates may expire." },
 	{ "finance_match", "finance", 1, 1, "approver", "A transfer without its reference waits for a decision", "The transfer is not declared to the CA." },
 	{ "restored_erasures", "admin", 1, 1, "admin", "A backup was restored: erase again what was erased since", "Personal data that was erased is here again, sealed and masked." },
+	{ "restored_access", "admin", 1, 1, "admin", "A backup was restored: revoke again what was revoked since", "Whoever lost access since is let in again; the hold cannot be released." },
 	{ "restored_payments", "finance", 0, 1, "approver", "A backup was restored: look for transfers that it does not know", "No payment file is made." },
 	{ "prepaid", "finance", 1, 1, "approver", "The CA asks another fee than was sent before", "The fee is sent, but nothing is applied for." },
 	{ "remittance", "finance", 1, 1, "approver", "汇款信息: the CA refused the remittance", "The money is sent, but the renewal is not paid." },

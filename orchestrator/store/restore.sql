@@ -42,6 +42,17 @@ found as (
     'finance looks for transfers and payment files since ' || last.made_at, 'xuqi task done ' || k.id || ' --set checked=yes --commit', null
     from last join tasks k on k.id = last.task_id
   union all
+  select 4, 'access', 'done', format('%s API tokens and %s agents that were revoked after the backup are revoked again%s', jsonb_array_length(ended->'tokens'),
+      jsonb_array_length(ended->'agents'), (select ': ' || string_agg(format('%s (%s)', t->>'login', t->>'role'), ', ') from jsonb_array_elements(ended->'tokens') t)),
+    'xuqi token list, xuqi agent list', null from last where ended is not null
+  union all
+  select 4, 'access', case when k.state = 'open' then 'open' else 'done' end,
+    'whatever was revoked after ' || last.made_at || ' may be valid again; valid now: ' || (select coalesce(string_agg(format('%s (%s, token %s of %s)', m.login,
+      t.role, t.id, day_of(t.made_at)), ', ' order by t.id), 'nothing') from api_tokens t join people m on m.id = t.person_id
+      where t.revoked_at is null and t.expires_at > now() and t.made_at <= last.made_at),
+    'xuqi token revoke ID, xuqi agent revoke ID; then xuqi task done ' || k.id || ' --set checked=yes --commit', null
+    from last join tasks k on k.id = last.access_task
+  union all
   select 5, 'statements', case when max(s.imported_at) > last.restored_at then 'done' else 'open' end,
     format('account %s: the last line here is of %s, import everything after it again', l.own_account, max(l.paid_at)), 'xuqi statement import FILE --commit', null
     from last, statement_lines l join statements s on s.id = l.statement_id group by l.own_account, last.restored_at

@@ -7,6 +7,7 @@
 #include "orchestrator/backup/backup.h"
 #include "orchestrator/backup/bundle.h"
 #include "orchestrator/backup/manifest.h"
+#include "sql.h"
 #include "tests/unit/walks.h"
 
 static void restored(void)
@@ -65,6 +66,65 @@ static void no_effect_begins_before_the_ca_was_asked(void **state)
 	epoch = claim(renewal);
 	(void)sql("select effect_intend(%s, %lld, 'agree', 1, 'key-1', false)", renewal,
 		(long long)epoch);
+}
+
+/* Statement restore_status: the text of its line about AREA. */
+static const char *status_says(const char *area)
+{
+	static const char *const values[] = {
+		"{\"person\":1,\"login\":\"admin\",\"role\":\"admin\"}", NULL, "{}", "{}"
+	};
+	PGresult *rows =
+		PQexecParams(the_database.pg, sql_restore_status, 4, NULL, values, NULL, NULL, 0);
+	OWNED char *answer = text_dup(PQgetvalue(rows, 0, 1));
+	OWNED char *quoted = PQescapeLiteral(the_database.pg, answer, strlen(answer));
+	const char *text = sql(
+		"select (i->>'state') || ': ' || (i->>'text') from jsonb_array_elements((%s::jsonb)->'items') i where i->>'area' = '%s'",
+		quoted, area);
+
+	PQclear(rows);
+	return text;
+}
+
+static void what_was_revoked_since_the_backup_is_revoked_again(void **state)
+{
+	A_RENEWAL();
+	(void)renewal;
+	(void)sql(
+		"insert into api_tokens (person_id, role, secret_sha256, expires_at, revoked_at) values (2, 'operator', 'gone', now() + interval '1 day', now())");
+	(void)sql("update agents set revoked_at = now() where id = 1");
+	OWNED char *list = text_dup(sql("select quote_literal(accesses_ended()::text)"));
+
+	(void)sql(
+		"update api_tokens set revoked_at = null where secret_sha256 = 'gone'"); /* the backup */
+	(void)sql("update agents set revoked_at = null where id = 1");
+	restored();
+	(void)sql("select restore_revoke(%s)", list);
+	assert_sql("0",
+		"select count(*) from api_tokens where secret_sha256 = 'gone' and revoked_at is null");
+	assert_sql("t", "select revoked_at is not null from agents where id = 1");
+	assert_non_null(strstr(status_says("access"),
+		"done: 1 API tokens and 1 agents that were revoked after the backup are revoked again: operator (operator)"));
+}
+
+static void where_nobody_can_say_what_was_revoked_an_admin_looks_first(void **state)
+{
+	A_RENEWAL();
+	(void)renewal;
+	(void)sql(
+		"insert into api_tokens (person_id, role, secret_sha256, expires_at, made_at) values (2, 'operator', 'old', now() + interval '1 day', '2020-01-01')");
+	restored();
+	(void)sql("select restore_revoke('null')");
+	assert_non_null(strstr(status_says("access"), "valid now: operator (operator, token "));
+	(void)sql("update restore_items set verdict = 'unchanged'");
+	(void)sql("select hold_release(" P_OPERATOR ", (select max(id) from holds))");
+	refused("an admin looks first",
+		"select hold_release(" P_APPROVER ", (select max(id) from holds))");
+	(void)sql(
+		"select task_done(" P_ADMIN
+		", (select access_task from restores), '{\"values\":{\"checked\":\"yes\"},\"commit\":true}')");
+	(void)sql("select hold_release(" P_APPROVER ", (select max(id) from holds))");
+	assert_sql("0", "select count(*) from holds where released_at is null");
 }
 
 static void no_payment_file_is_made_before_finance_has_looked(void **state)
@@ -273,6 +333,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_there_is_not_made_to_be_kept),
 		database_test(a_restored_database_is_held_until_two_people_release_it),
 		database_test(no_effect_begins_before_the_ca_was_asked),
+		database_test(what_was_revoked_since_the_backup_is_revoked_again),
+		database_test(where_nobody_can_say_what_was_revoked_an_admin_looks_first),
 		database_test(no_payment_file_is_made_before_finance_has_looked),
 		database_test(a_stored_pin_is_barred_until_it_is_proven_or_cleared),
 		database_test(ids_that_were_given_out_are_not_given_out_again),
