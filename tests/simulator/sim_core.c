@@ -190,6 +190,28 @@ static const json_t *about(const struct sim_call *call)
 	return sim_find(call->sim, "certificates", json_peek_text(found, "certificate_id"));
 }
 
+/* The same of what the body names. */
+static const json_t *about_body(const struct sim_call *call)
+{
+	struct fault fault;
+	JSON *body = call->request->body_len == 0
+		? NULL
+		: json_read(call->request->body, call->request->body_len, &fault);
+	const char *id = json_peek_text(body, "certificate_id");
+	const char *application =
+		json_string_value(json_array_get(json_object_get(body, "applications"), 0));
+	const char *serial = json_peek_text(json_object_get(body, "certificate"), "serial");
+
+	if (application != NULL)
+		id = json_peek_text(
+			sim_find(call->sim, "applications", application), "certificate_id");
+	if (id != NULL)
+		return sim_find(call->sim, "certificates", id);
+	if (serial == NULL)
+		serial = json_peek_text(body, "serial"); /* a person's request */
+	return serial == NULL ? NULL : certificate_by_serial(call->sim, serial, NULL);
+}
+
 /* Knobs that refuse before anything has happened. */
 static bool is_refused(struct sim_call *call)
 {
@@ -213,22 +235,15 @@ static bool is_refused(struct sim_call *call)
 	return false;
 }
 
-/* The certificate of what the body names. */
-static const json_t *about_body(const struct sim_call *call)
+/* A code that can be true no more is not said: of the application that was opened as expired, or has its attachments. */
+static bool may_be_said(const struct sim_call *call, enum sim_code code)
 {
-	const json_t *list = json_object_get(call->body, "applications");
-	const char *id = json_peek_text(call->body, "certificate_id");
-	const char *application = json_string_value(json_array_get(list, 0));
-	const char *serial = json_peek_text(json_object_get(call->body, "certificate"), "serial");
+	const json_t *application = sim_find(call->sim, "applications", call->id);
 
-	if (application != NULL)
-		id = json_peek_text(
-			sim_find(call->sim, "applications", application), "certificate_id");
-	if (id != NULL)
-		return sim_find(call->sim, "certificates", id);
-	if (serial == NULL)
-		serial = json_peek_text(call->body, "serial"); /* a person's request */
-	return serial == NULL ? NULL : certificate_by_serial(call->sim, serial, NULL);
+	if (code == SIM_KIND_MISMATCH)
+		return !text_equal(json_peek_text(application, "kind"), "expired");
+	return code != SIM_ATTACHMENT_MISSING || application == NULL ||
+		!application_has_attachments(application);
 }
 
 /* What the CA may say of one certificate at any step, though the simulated one has no reason to. */
@@ -241,20 +256,17 @@ static bool is_refused_by_rule(struct sim_call *call)
 		{ "kind_mismatch", SIM_KIND_MISMATCH },
 		{ "attachment_missing", SIM_ATTACHMENT_MISSING }, { "not_bound", SIM_NOT_BOUND },
 		{ "cert_on_hold", SIM_CERT_ON_HOLD } };
-	struct sim_subject subject;
-	struct sim_setting setting;
+	struct sim_subject subject = sim_subject_of_call(call);
 
-	if (call->about == NULL)
-		call->about = about_body(call);
-	subject = sim_subject_of_call(call);
-	if (!sim_knob_take(call->sim, "refuse", NULL, &subject, &setting))
-		return false;
-	call->certificate = json_peek_text(call->about, "id");
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (text_equal(words[i].word, setting.word))
-			(void)call_problem(call, words[i].code, "as the knob says");
+		if (!may_be_said(call, words[i].code) ||
+			!sim_knob_says(call->sim, "refuse", words[i].word, &subject))
+			continue;
+		call->certificate = json_peek_text(call->about, "id");
+		(void)call_problem(call, words[i].code, "as the knob says");
+		return true;
 	}
-	return true;
+	return false;
 }
 
 static void handle(struct sim_call *call, const struct route *route)
@@ -277,6 +289,8 @@ static void run(struct sim_call *call, const struct route *route)
 
 	call->operation = route->pattern;
 	call->about = about(call);
+	if (call->about == NULL && route->body == BODY_JSON)
+		call->about = about_body(call);
 	if (!reads)
 		ledger_attempt(call);
 	handle(call, route);
@@ -393,8 +407,10 @@ void sim_control(
 			text_starts(route->pattern, "/sim/phone"));
 	if (route != NULL)
 		call.operation = route->pattern;
-	if (act)
+	if (act) {
+		call.about = about_body(&call);
 		ledger_attempt(&call);
+	}
 	if (route != NULL && read_body(&call, route->body) && !(act && is_refused_by_rule(&call)))
 		route->handle(&call);
 	if (act && call.status >= 400)

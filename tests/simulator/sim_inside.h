@@ -202,6 +202,11 @@ void payment_settle(struct sim *sim, json_t *payment, const char *state, int64_t
 void payments_close(struct sim *sim, const json_t *application, const json_t *except, int64_t now);
 /* The application's transfers may pay for another one; its payments by transfer are closed. */
 void payments_release(struct sim *sim, const json_t *application, int64_t now);
+/* The payment by transfer that was carried over from an earlier application of the same certificate and is neither used
+ * nor refunded since (borrowed), or NULL. */
+json_t *payment_kept(const struct sim *sim, const json_t *application);
+/* The transfer of KEPT verifies PAYMENT at once. */
+void payment_take_over(struct sim *sim, json_t *kept, json_t *payment, int64_t now);
 /* Prepare a WeChat order: code_url, its end. */
 void wechat_open(struct sim_call *call, json_t *payment);
 /* The phone pays: true, or false where the order cannot be paid any more (unless LATE). */
@@ -219,10 +224,19 @@ void refund_application(
 void review_begin(struct sim *sim, json_t *application, int64_t now);
 void review_reject(
 	struct sim *sim, json_t *application, const char *code, const char *text, int64_t now);
-/* {serial | application_id, fee?}: the CA closes an open application. */
-void post_application_close(struct sim_call *call);
+/* Approved at NOW: the new certificates are issued, where no new key is awaited. */
+void review_approve(struct sim *sim, json_t *application, int64_t now);
+/* A text message to the handler of APPLICATION, about it: WORDS. */
+void review_tell(struct sim *sim, const json_t *application, int64_t now, const char *words);
 /* Knobs or certificates have changed: whatever waits is looked at again, of SET alone or (NULL) of all. */
 void review_look_again(struct sim *sim, const char *set_id, int64_t now);
+
+/* ---- sim_staff.c ---- */
+/* The CA closes what it cannot decide on: its FEE pays for another application (carried_over), or comes back (refunded);
+ * NULL: it has none. */
+void review_close(struct sim *sim, json_t *application, const char *fee, int64_t now);
+/* {serial | application_id, act?: close | approve | revoke, fee?}: what the CA's staff does with an open application. */
+void post_application_staff(struct sim_call *call);
 
 /* ---- sim_issuance.c, sim_invoice.c, sim_logins.c ---- */
 void get_issuance(struct sim_call *call);

@@ -75,6 +75,8 @@ static const struct knob {
 		" payer_not_corporate payer_account payer_name amount_short amount_over time "
 		"wrong_payee used returned ",
 		"the verdict on a declared remittance" },
+	{ "carried_over_at_once", KNOB_FIRES, 0, NULL,
+		"a fee that was carried over pays the next payment as soon as that is opened" },
 	{ "verify_ms", KNOB_NUMBER, 0, NULL,
 		"from the declaration to its verdict: verifying; 0: at once" },
 	{ "not_arrived_times", KNOB_NUMBER, 0, NULL,
@@ -204,6 +206,14 @@ static bool take_rule(struct sim *sim, json_t *rule, const char *word,
 	return true;
 }
 
+/* A rule of false (or 0) lets none of those behind it act on its subjects. */
+static bool is_off(const struct sim *sim, const json_t *rule, const struct sim_subject *subject)
+{
+	struct sim_setting setting;
+
+	return rule_fits(sim, rule, subject) && !rule_read(rule, &setting);
+}
+
 bool sim_knob_take(struct sim *sim, const char *name, const char *word,
 	const struct sim_subject *subject, struct sim_setting *out)
 {
@@ -223,6 +233,8 @@ bool sim_knob_take(struct sim *sim, const char *name, const char *word,
 		return take_plain(sim, name, word, value, out);
 	json_array_foreach(value, i, rule)
 	{
+		if (is_off(sim, rule, subject))
+			return false;
 		if (!take_rule(sim, rule, word, subject, out))
 			continue;
 		sim->changed = true;
@@ -265,6 +277,8 @@ bool sim_knob_stands(const struct sim *sim, const char *name, const char *word,
 		return stands(sim, value, word, subject);
 	json_array_foreach(value, i, rule)
 	{
+		if (is_off(sim, rule, subject))
+			return false;
 		if (stands(sim, rule, word, subject))
 			return true;
 	}

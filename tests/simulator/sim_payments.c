@@ -238,7 +238,7 @@ static json_t *payment_new(struct sim_call *call, json_t *application)
 void post_payment(struct sim_call *call)
 {
 	json_t *application = application_to_pay(call);
-	json_t *payment;
+	json_t *payment, *kept;
 
 	if (application == NULL)
 		return;
@@ -248,6 +248,9 @@ void post_payment(struct sim_call *call)
 		!is_payable(call, application))
 		return;
 	payment = payment_new(call, application);
+	kept = payment_kept(call->sim, application);
+	if (kept != NULL && sim_knob_fires(call, "carried_over_at_once") != 0)
+		payment_take_over(call->sim, kept, payment, call->now);
 	call_effect(call);
 	(void)snprintf(call->location, sizeof(call->location), "/v1/payments/%s",
 		json_peek_text(payment, "id"));

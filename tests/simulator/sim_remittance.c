@@ -88,7 +88,7 @@ static const char *reason_of(
 
 static const struct verdict not_found = { .code = "REMITTANCE_NOT_FOUND" };
 
-/* Weigh one transfer: an unused exact one verifies, best the one whose serial was named; a used or a
+/* Weigh one transfer: an unused exact one verifies; a used or a
  * returned one is known as that; one single difference names itself. */
 static void weigh(struct verdict *best, const struct remittance *remittance, const json_t *payment,
 	const json_t *account, json_t *line)
@@ -96,15 +96,13 @@ static void weigh(struct verdict *best, const struct remittance *remittance, con
 	unsigned difference = differences(remittance, payment, account, line);
 	bool returned = json_is_true(json_object_get(line, "returned"));
 	bool used = json_peek_text(line, "used_by") != NULL;
-	bool named = remittance->bank_serial != NULL &&
-		text_equal(remittance->bank_serial, json_peek_text(line, "serial"));
 	const char *reason = reason_of(difference, remittance, line);
 
 	if (difference == 0 && returned) {
 		if (best->transfer == NULL)
 			*best = (struct verdict){ .code = "REMITTANCE_RETURNED" };
 	} else if (difference == 0 && !used) {
-		if (best->transfer == NULL || named)
+		if (best->transfer == NULL)
 			*best = (struct verdict){ .transfer = line };
 	} else if (best->transfer != NULL) {
 		return;
@@ -115,23 +113,45 @@ static void weigh(struct verdict *best, const struct remittance *remittance, con
 	}
 }
 
-static struct verdict search_bank(
-	const struct sim *sim, const struct remittance *remittance, const json_t *payment)
+/* Is LINE the transfer with this serial, or (NULL) any? */
+static bool is_transfer(const json_t *line, const char *serial)
+{
+	return json_peek_number(line, "debit_fen", 0) > 0 &&
+		(serial == NULL || text_equal(serial, json_peek_text(line, "serial")));
+}
+
+/* The best of the transfers, of the one with SERIAL alone where it is not NULL; how many there are into *COUNT. */
+static struct verdict search_among(const struct sim *sim, const struct remittance *remittance,
+	const json_t *payment, const char *serial, size_t *count)
 {
 	struct verdict best = not_found;
 	const char *number;
 	json_t *account, *line;
 	size_t i;
 
+	*count = 0;
 	json_object_foreach(json_object_get(sim_table(sim, "bank"), "accounts"), number, account)
 	{
 		json_array_foreach(json_object_get(account, "lines"), i, line)
 		{
-			if (json_peek_number(line, "debit_fen", 0) > 0)
-				weigh(&best, remittance, payment, account, line);
+			if (!is_transfer(line, serial))
+				continue;
+			weigh(&best, remittance, payment, account, line);
+			++*count;
 		}
 	}
 	return best;
+}
+
+/* Whoever names a transfer of the bank's record means no other one, however alike. */
+static struct verdict search_bank(
+	const struct sim *sim, const struct remittance *remittance, const json_t *payment)
+{
+	size_t count;
+	struct verdict best =
+		search_among(sim, remittance, payment, remittance->bank_serial, &count);
+
+	return count > 0 ? best : search_among(sim, remittance, payment, NULL, &count);
 }
 
 /* The knob's "not arrived yet": a plain number is used up by the first payment declared under it. */
@@ -164,8 +184,19 @@ static bool is_made_to_fail(
 	*verdict = (struct verdict){ .code = "REMITTANCE_USED" };
 	if (sim_knob_says(sim, "remittance_fail", "used", subject))
 		return true;
+	return false;
+}
+
+/* The CA's bank has given the transfer back, and says so whenever it is asked. */
+static bool is_made_to_return(
+	struct sim *sim, const struct sim_subject *subject, struct verdict *verdict)
+{
+	if (verdict->transfer == NULL ||
+		!sim_knob_says(sim, "remittance_fail", "returned", subject))
+		return false;
+	json_object_set_new(verdict->transfer, "returned", json_true());
 	*verdict = (struct verdict){ .code = "REMITTANCE_RETURNED" };
-	return sim_knob_says(sim, "remittance_fail", "returned", subject);
+	return true;
 }
 
 static struct verdict judge(struct sim_call *call, const struct remittance *remittance,
@@ -185,7 +216,8 @@ static struct verdict judge(struct sim_call *call, const struct remittance *remi
 	if (remittance->amount_fen != due_fen)
 		return (struct verdict){ "REMITTANCE_MISMATCH",
 			remittance->amount_fen < due_fen ? "amount_short" : "amount_over", NULL };
-	if (is_made_to_fail(call->sim, &subject, &verdict))
+	if (is_made_to_return(call->sim, &subject, &verdict) ||
+		is_made_to_fail(call->sim, &subject, &verdict))
 		return verdict;
 	return search_bank(call->sim, remittance, payment);
 }
@@ -322,13 +354,15 @@ void on_verify_timer(struct sim *sim, json_t *payment, int64_t at)
 	json_decref(call.reply);
 }
 
-/* A payment that is verified, verifying or expired takes no other declaration; the same one is answered again. */
+/* A payment that is verified (whatever became of its money since), verifying or expired takes no other declaration; the
+ * same one is answered again. */
 static bool may_declare(struct sim_call *call, json_t *payment, const struct remittance *remittance)
 {
 	const char *state = json_peek_text(payment, "state");
+	bool taken =
+		json_object_get(payment, "verified_at") != NULL || text_equal(state, "verifying");
 
-	if ((text_equal(state, "verified") || text_equal(state, "verifying")) &&
-		json_equal(json_object_get(payment, "remittance"), call->body) == 1) {
+	if (taken && json_equal(json_object_get(payment, "remittance"), call->body) == 1) {
 		ledger_replay(call->sim);
 		call_reply(call, 200, payment_view(payment));
 		return false;

@@ -43,8 +43,8 @@ static json_t *line_find(const struct sim *sim, const char *serial, json_t **acc
 	return NULL;
 }
 
-/* Let every transfer that verified payment ID be declared again. */
-static void release_lines(const struct sim *sim, const char *id)
+/* The transfers that verified payment ID verify OTHER; NULL: they may be declared again. */
+static void hand_on_lines(const struct sim *sim, const char *id, const char *other)
 {
 	const char *number;
 	json_t *account, *line;
@@ -54,8 +54,12 @@ static void release_lines(const struct sim *sim, const char *id)
 	{
 		json_array_foreach(json_object_get(account, "lines"), i, line)
 		{
-			if (text_equal(json_peek_text(line, "used_by"), id))
-				(void)json_object_del(line, "used_by");
+			if (!text_equal(json_peek_text(line, "used_by"), id) &&
+				!text_equal(json_peek_text(line, "kept_of"), id))
+				continue;
+			(void)json_object_del(line, "used_by");
+			json_put_text(line, other == NULL ? "kept_of" : "used_by",
+				other == NULL ? id : other);
 		}
 	}
 }
@@ -70,9 +74,40 @@ void payments_release(struct sim *sim, const json_t *application, int64_t now)
 		if (payment_application(sim, payment) != application ||
 			!payment_is(payment, "verified"))
 			continue;
-		release_lines(sim, id);
+		hand_on_lines(sim, id, NULL);
+		json_object_set_new(payment, "kept", json_true());
 		payment_move(sim, payment, "closed", now);
 	}
+}
+
+json_t *payment_kept(const struct sim *sim, const json_t *application)
+{
+	const char *id, *set_id = json_peek_text(application, "set_id");
+	json_t *payment, *kept = NULL;
+
+	json_object_foreach(sim_table(sim, "payments"), id, payment)
+	{
+		const json_t *other = payment_application(sim, payment);
+
+		if (other != application && json_is_true(json_object_get(payment, "kept")) &&
+			json_peek_text(payment, "refund_id") == NULL &&
+			text_equal(json_peek_text(other, "set_id"), set_id))
+			kept = payment;
+	}
+	return kept;
+}
+
+void payment_take_over(struct sim *sim, json_t *kept, json_t *payment, int64_t now)
+{
+	const json_t *application = payment_application(sim, payment);
+
+	hand_on_lines(sim, json_peek_text(kept, "id"), json_peek_text(payment, "id"));
+	json_object_del(kept, "kept");
+	json_object_set(payment, "remittance", json_object_get(kept, "remittance"));
+	ledger_add(sim, "verified",
+		json_pack("{s:s, s:s}", "payment", json_peek_text(payment, "id"), "application",
+			json_peek_text(application, "id")));
+	payment_settle(sim, payment, "verified", now);
 }
 
 /* The payment that this transfer verified is unpaid again, unless its application is approved:

@@ -25,7 +25,7 @@ static int64_t review_span(struct sim *sim, const json_t *application)
 	return sim_knob_for(sim, "review_ms", &subject) * 1000;
 }
 
-static void tell_handler(struct sim *sim, const json_t *application, int64_t now, const char *words)
+void review_tell(struct sim *sim, const json_t *application, int64_t now, const char *words)
 {
 	const json_t *intent = json_object_get(application, "intent");
 	const char *number = json_peek_text(application, "application_no");
@@ -65,29 +65,10 @@ void review_reject(
 	notice_send(sim, now, "review.rejected", application, application);
 	payments_close(sim, application, NULL, now);
 	refund_application(sim, application, "rejected", now);
-	tell_handler(sim, application, now, words);
+	review_tell(sim, application, now, words);
 }
 
-/* The CA closes what it cannot decide on: its FEE pays for another application, or comes back; NULL: it has none. */
-static void close_with(struct sim *sim, json_t *application, const char *fee, int64_t now)
-{
-	if (fee != NULL)
-		json_put_text(application, "fee", fee);
-	sim_timer_drop(sim, TIMER_REVIEW, id_of(application));
-	sim_timer_drop(sim, TIMER_FIX, id_of(application));
-	application_move(sim, application, "closed", now);
-	ledger_add(sim, "closures",
-		json_pack("{s:s, s:s?, s:s?}", "application", id_of(application), "client_ref",
-			json_peek_text(application, "client_ref"), "fee", fee));
-	notice_send(sim, now, "review.closed", application, application);
-	payments_close(sim, application, NULL, now);
-	if (text_equal(fee, "carried_over"))
-		payments_release(sim, application, now);
-	refund_application(sim, application, "closed", now);
-	tell_handler(sim, application, now, "已关闭，请重新申请。");
-}
-
-static void approve(struct sim *sim, json_t *application, int64_t now)
+void review_approve(struct sim *sim, json_t *application, int64_t now)
 {
 	struct sim_subject subject = sim_subject_of(sim, NULL, application);
 	struct fault fault;
@@ -107,7 +88,7 @@ static void approve(struct sim *sim, json_t *application, int64_t now)
 	application_move(sim, application, "approved", now);
 	notice_send(sim, now, "review.approved", application, application);
 	notice_send(sim, now, "issuance.ready", application, application);
-	tell_handler(
+	review_tell(
 		sim, application, now, "已审核通过，请插入证书介质，在网证通安全客户端安装证书。");
 }
 
@@ -145,7 +126,19 @@ static void ask_for_correction(
 			json_peek_text(application, "client_ref"), "field", faults[which].field));
 	notice_send(sim, now, "review.correction_required", application, application);
 	sim_timer_set(sim, TIMER_FIX, id_of(application), fix_by);
-	tell_handler(sim, application, now, "需补正资料，请在期限内更正后重新提交。");
+	review_tell(sim, application, now, "需补正资料，请在期限内更正后重新提交。");
+}
+
+/* The transfer came back before it was corrected, and was sent again: what was asked for is still wanting. */
+static void ask_still(struct sim *sim, json_t *application, int64_t now)
+{
+	json_t *correction = json_object_get(application, "correction");
+	int64_t fix_by = now + FIX_DAYS * CLOCK_DAY;
+
+	json_put_number(correction, "fix_by", fix_by);
+	application_move(sim, application, "correction_required", now);
+	notice_send(sim, now, "review.correction_required", application, application);
+	sim_timer_set(sim, TIMER_FIX, id_of(application), fix_by);
 }
 
 void on_fix_timer(struct sim *sim, json_t *application, int64_t at)
@@ -198,11 +191,11 @@ static void decide_as_told(
 	} else if (text_equal(setting->word, "final")) {
 		review_reject(sim, application, "not_eligible", "不符合续期条件", at);
 	} else if (text_starts(setting->word, "closed_")) {
-		close_with(sim, application, setting->word + strlen("closed_"), at);
+		review_close(sim, application, setting->word + strlen("closed_"), at);
 	} else if (text_equal(setting->word, "correctable")) {
 		ask_for_correction(sim, application, setting, at);
 	} else {
-		approve(sim, application, at);
+		review_approve(sim, application, at);
 		sim_timer_set(sim, TIMER_REVOKE, id_of(application), at + ms);
 	}
 }
@@ -218,13 +211,15 @@ static void decide(struct sim *sim, json_t *application, int64_t at)
 		review_reject(sim, application, "certificate_revoked", "证书已吊销", at);
 	else if (text_equal(status, "on_hold"))
 		application_move(sim, application, "blocked", at);
+	else if (json_object_get(application, "correction") != NULL)
+		ask_still(sim, application, at);
 	else if (lacks_attachments(sim, application, at))
 		ask_for_correction(sim, application, &setting, at);
 	else if (!(corrected && sim_knob_stands(sim, "review", "correctable", &subject)) &&
 		sim_knob_take(sim, "review", NULL, &subject, &setting))
 		decide_as_told(sim, application, &setting, at);
 	else
-		approve(sim, application, at);
+		review_approve(sim, application, at);
 }
 
 void on_review_timer(struct sim *sim, json_t *application, int64_t at)
@@ -264,47 +259,4 @@ void review_look_again(struct sim *sim, const char *set_id, int64_t now)
 		if (json_is_true(json_object_get(application, "invoice_waits")))
 			sim_timer_set(sim, TIMER_INVOICE, id, now);
 	}
-}
-
-/* ---- what a CA may do at any time ---- */
-
-static bool has_paid(const json_t *application)
-{
-	static const char *const before[] = { "draft", "awaiting_payment", "payment_verifying" };
-
-	for (size_t i = 0; i < COUNT_OF(before); i++) {
-		if (application_is(application, before[i]))
-			return false;
-	}
-	return true;
-}
-
-/* {serial | application_id, fee?: carried_over | refunded}: the CA closes the open application; where it was paid, the fee
- * must be said. */
-void post_application_close(struct sim_call *call)
-{
-	const char *id = json_peek_text(call->body, "application_id");
-	const char *serial = json_peek_text(call->body, "serial");
-	const char *fee = json_peek_text(call->body, "fee");
-	const json_t *certificate =
-		serial == NULL ? NULL : certificate_by_serial(call->sim, serial, NULL);
-	json_t *application = id != NULL ? sim_find(call->sim, "applications", id)
-		: certificate == NULL
-		? NULL
-		: application_open(call->sim, json_peek_text(certificate, "set_id"));
-
-	if (application == NULL || !application_is_open(application)) {
-		(void)call_problem(
-			call, SIM_NOT_FOUND, "serial or application_id names an open one");
-		return;
-	}
-	if (has_paid(application) ? !text_equal(fee, "carried_over") && !text_equal(fee, "refunded")
-				  : fee != NULL) {
-		(void)call_problem(call, SIM_FIELD_INVALID,
-			"fee is carried_over or refunded of what was paid, and is not said else");
-		return;
-	}
-	close_with(call->sim, application, fee, call->now);
-	call_effect(call);
-	call_reply(call, 200, application_view(application));
 }

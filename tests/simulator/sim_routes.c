@@ -70,7 +70,7 @@ static const struct route control_routes[] = {
 	{ "POST", "/sim/knobs", BODY_JSON, post_knobs },
 	{ "POST", "/sim/enrol", BODY_JSON, post_enrol },
 	{ "POST", "/sim/certificates", BODY_JSON, post_certificate_status },
-	{ "POST", "/sim/applications", BODY_JSON, post_application_close },
+	{ "POST", "/sim/applications", BODY_JSON, post_application_staff },
 	{ "POST", "/sim/invoices", BODY_JSON, post_invoice_again },
 	{ "POST", "/sim/phone", BODY_JSON, post_phone },
 	{ "GET", "/sim/phone/messages", BODY_NONE, get_messages },

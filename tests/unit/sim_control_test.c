@@ -77,6 +77,77 @@ static void what_was_paid_is_closed_with_a_word_on_its_fee(void **state)
 	assert_string_equal(world_state(world), "closed"); /* its review has ended */
 }
 
+/* The same certificate, another application. */
+static void apply_anew(struct world *world)
+{
+	struct sim_journey next = { .application = "" };
+
+	memcpy(next.certificate, world->journey.certificate, sizeof next.certificate);
+	(void)snprintf(next.client_ref, sizeof next.client_ref, "%.30s-x",
+		world->journey.client_ref[0] == '\0' ? "again" : world->journey.client_ref);
+	world->journey = next;
+}
+
+static void a_fee_that_was_carried_over_comes_back_unused(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "review", json_string("silent"));
+	world_walk(world, WALK_VERIFIED);
+	assert_int_equal(close_with(world, "carried_over"), 200);
+	apply_anew(world);
+	world_walk(world, WALK_DRAFT);
+	assert_int_equal(close_with(world, "carried_over"), 422);
+	assert_int_equal(close_with(world, "refunded"), 200);
+	assert_string_equal(world_state(world), "closed");
+	assert_int_equal(json_array_size(json_object_get(world->client.reply, "refund_ids")), 1);
+	assert_int_equal(sim_client_ledger(&world->client, "refunds"), 1);
+	apply_anew(world);
+	world_walk(world, WALK_DRAFT);
+	assert_int_equal(close_with(world, "refunded"), 422); /* nothing is left of it */
+}
+
+static void a_fee_that_was_carried_over_may_pay_undeclared(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "carried_over_at_once", json_true());
+	world_knob(world, "review", json_string("silent"));
+	world_walk(world, WALK_VERIFIED);
+	assert_int_equal(close_with(world, "carried_over"), 200);
+	apply_anew(world);
+	world_walk(world, WALK_PAYING);
+	assert_string_equal(world_state(world), "paid");
+	assert_int_equal(sim_client_ledger(&world->client, "verified"), 2);
+	assert_int_equal(sim_client_ledger(&world->client, "declared"), 1);
+}
+
+/* ---- approving, and taking it back ---- */
+
+static int act_on(struct world *world, const char *act)
+{
+	return control(world, "/sim/applications",
+		json_pack("{s:s, s:s}", "application_id", world->journey.application, "act", act));
+}
+
+static void an_approval_is_given_and_taken_back(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "review", json_string("silent"));
+	world_walk(world, WALK_VERIFIED);
+	world->client.now += CLOCK_SECOND;
+	assert_string_equal(world_state(world), "in_review");
+	assert_int_equal(act_on(world, "applaud"), 422);
+	assert_int_equal(act_on(world, "revoke"), 409);
+	assert_int_equal(act_on(world, "approve"), 200);
+	assert_string_equal(world_state(world), "approved");
+	assert_int_equal(act_on(world, "approve"), 409);
+	assert_int_equal(act_on(world, "revoke"), 200);
+	assert_string_equal(world_state(world), "rejected");
+	assert_int_equal(sim_client_ledger(&world->client, "refunds"), 1);
+}
+
 /* ---- what befalls a certificate ---- */
 
 static void a_certificate_may_expire_while_its_application_waits(void **state)
@@ -120,6 +191,36 @@ static void a_step_is_refused_with_a_code_of_the_contract(void **state)
 	assert_false(sim_client_walk(&world->client, &world->journey, WALK_PAYING));
 	assert_problem(&world->client, 409, "EXPIRED_TOO_LONG");
 	assert_int_equal(sim_client_ledger(&world->client, "payments"), 1);
+}
+
+static void a_refusal_that_can_be_true_no_more_is_not_said(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "refuse",
+		json_pack("{s:s, s:s}", "value", "attachment_missing", "path",
+			"/v1/applications/*/submit"));
+	world_walk(world, WALK_COMPLETE);
+	(void)world_on(world, "POST", "submit", NULL);
+	assert_problem(&world->client, 422, "ATTACHMENT_MISSING");
+	assert_int_equal(world_on(world, "POST", "attachments", sim_body_attachment()), 201);
+	assert_int_equal(world_on(world, "POST", "submit", NULL), 200);
+}
+
+static void a_rule_of_false_ends_those_behind_it(void **state)
+{
+	struct world *world = *state;
+
+	world_knob(world, "fail_before",
+		json_pack("{s:s, s:s, s:o}", "value", "maintenance", "path", "/v1/applications",
+			"serial", world_serial(world, world->journey.certificate)));
+	assert_false(sim_client_walk(&world->client, &world->journey, WALK_DRAFT));
+	assert_problem(&world->client, 503, "MAINTENANCE"); /* its certificate is in the body */
+	assert_int_equal(
+		control(world, "/sim/knobs", json_pack("{s:{s:b}}", "fail_before", "value", 0)),
+		200);
+	apply_anew(world);
+	world_walk(world, WALK_DRAFT);
 }
 
 static void a_later_rule_counts_before_the_others(void **state)
@@ -181,9 +282,14 @@ int main(void)
 		WORLD_TEST(a_draft_is_closed_without_a_fee),
 		WORLD_TEST(what_was_to_be_paid_is_closed_with_its_application),
 		WORLD_TEST(what_was_paid_is_closed_with_a_word_on_its_fee),
+		WORLD_TEST(a_fee_that_was_carried_over_comes_back_unused),
+		WORLD_TEST(a_fee_that_was_carried_over_may_pay_undeclared),
+		WORLD_TEST(an_approval_is_given_and_taken_back),
 		WORLD_TEST(a_certificate_may_expire_while_its_application_waits),
 		WORLD_TEST(a_binding_may_be_lost),
 		WORLD_TEST(a_step_is_refused_with_a_code_of_the_contract),
+		WORLD_TEST(a_refusal_that_can_be_true_no_more_is_not_said),
+		WORLD_TEST(a_rule_of_false_ends_those_behind_it),
 		WORLD_TEST(a_later_rule_counts_before_the_others),
 		WORLD_TEST(the_agreement_may_change_before_the_submission),
 		WORLD_TEST(an_invoice_is_put_right_under_another_number),

@@ -322,7 +322,7 @@ static void a_right_remittance_may_get_any_verdict(void **state)
 		{ "payer_account", "REMITTANCE_MISMATCH" }, { "payer_name", "REMITTANCE_MISMATCH" },
 		{ "amount_short", "REMITTANCE_MISMATCH" }, { "amount_over", "REMITTANCE_MISMATCH" },
 		{ "time", "REMITTANCE_MISMATCH" }, { "wrong_payee", "REMITTANCE_MISMATCH" },
-		{ "used", "REMITTANCE_USED" }, { "returned", "REMITTANCE_RETURNED" } };
+		{ "used", "REMITTANCE_USED" } };
 	struct world *world = *state;
 
 	world_walk(world, WALK_TRANSFERRED);
@@ -340,6 +340,23 @@ static void a_right_remittance_may_get_any_verdict(void **state)
 	assert_string_equal(declare(world), "verified");
 	assert_int_equal(ledger(world, "declared"), 1);
 	assert_int_equal(ledger(world, "verified"), 1);
+}
+
+/* Whoever forgets the answer and declares again hears the same. */
+static void a_transfer_that_came_back_stays_so(void **state)
+{
+	struct world *world = *state;
+
+	world_walk(world, WALK_TRANSFERRED);
+	world_knob(
+		world, "remittance_fail", json_pack("{s:s, s:i}", "value", "returned", "times", 1));
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(declare(world), "failed");
+		assert_string_equal(
+			json_peek_text(json_object_get(world->client.reply, "failed"), "code"),
+			"REMITTANCE_RETURNED");
+	}
+	assert_int_equal(ledger(world, "verified"), 0);
 }
 
 static void a_verdict_may_take_its_time(void **state)
@@ -469,6 +486,7 @@ int main(void)
 		WORLD_TEST(a_refund_may_be_abnormal_before_it_succeeds),
 		WORLD_TEST(a_refund_may_be_closed_or_stay_abnormal),
 		WORLD_TEST(a_right_remittance_may_get_any_verdict),
+		WORLD_TEST(a_transfer_that_came_back_stays_so),
 		WORLD_TEST(a_verdict_may_take_its_time),
 		WORLD_TEST(late_arrival_by_rule_is_each_payments_own),
 		WORLD_TEST(a_returned_transfer_is_not_taken),
