@@ -62,6 +62,7 @@ class Branch:
         self.install = options.pop("install", "yes") == "yes"
         self.reopens = options.pop("reopens", "no") == "yes"
         self.scan = options.pop("scan", "yes") == "yes"
+        self.bank = options.pop("bank", "yes") == "yes"
         if options:
             raise ValueError(f"{self.name}: {options}")
         self.rules, self.steps, self.acts, self.told, self.seen_wanted, self.lasted = [], [], [], [], [], []
@@ -69,7 +70,6 @@ class Branch:
         self.ledger, self.refused, self.refused_at_least = dict(USUAL), {}, set()
         self.renewal = self.state = self.reason = None
         self.seen, self.unexpected, self.open_kinds = set(), set(), set()
-        self.code_urls = []
 
     def add(self, word, line):
         if word == "knob":

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 FINANCE_SECONDS = 2
+GIVEN_UP = {"closed", "withdrawn", "rejected"}
 NOT_COUNTED = {"notices", "transfers", "bindings", "invoice_logins"}  # how often, or counted otherwise
 
 
@@ -37,6 +38,7 @@ class World:
         self.control = os.environ["SIM_CONTROL"]
         self.enrolled, self.campaigns = self.known("enrolled.json"), self.known("campaigns.json")
         self.attachment = self.demo("attachment.pdf")
+        self.struck = set()  # the renewals whose orders the bank does not execute
         self.uploaded, self.installed, self.once, self.references = set(), set(), set(), {}
         self.statement, self.next_finance = b"", 0.0
 
@@ -107,6 +109,11 @@ class World:
     def phone(self, code, action):
         self.post("/sim/phone", {"code_url" if action.startswith("pay") else "qr_text": code, "action": action})
 
+    def simulated(self):
+        """What the simulator remembers."""
+        with open(os.path.join(self.folder, "sim", "state.json"), encoding="utf-8") as file:
+            return json.load(file)
+
     # ---- finance: one file after another, never the same twice ----
 
     def finance(self):
@@ -137,7 +144,12 @@ class World:
             return
         self.uploaded.add(file)
         with open(path, "rb") as content:
-            self.http("POST", "/sim/bank/execute", content.read())
+            rows = content.read().splitlines(keepends=True)
+        self.http("POST", "/sim/bank/execute", b"".join(row for row in rows if not self.is_struck(row.decode())))
+
+    def is_struck(self, row):
+        """Finance strikes out the orders of branches with bank=no before it releases the file."""
+        return any(reference in row for reference, renewal in self.references.items() if renewal in self.struck)
 
     def read_statement(self):
         if not self.uploaded:
@@ -157,14 +169,13 @@ class World:
         labels = {branch.name for branch in branches} - self.installed
         if not labels:
             return
-        with open(os.path.join(self.folder, "sim", "state.json"), encoding="utf-8") as file:
-            state = json.load(file)
+        state = self.simulated()
         by_certificate = {self.enrolled[label]["certificate_id"]: label for label in labels}
         path = os.path.join(self.folder, "lists", "new.pem")
         found = set()
         with open(path, "w", encoding="utf-8") as pem:
             for application in state["applications"].values():
-                label = by_certificate.get(application["certificate_id"])
+                label = by_certificate.get(application["certificate_id"]) if application["state"] not in GIVEN_UP else None
                 for one in application.get("issued", []) if label else []:
                     pem.write(one["pem"])
                     found.add(label)
@@ -177,12 +188,19 @@ class World:
         word, *rest = words
         return getattr(self, "act_" + word)(branch, *rest)
 
-    def act_withdraw(self, branch):
+    def act_withdraw(self, branch, when=None):
+        if when == "exported" and not any(payment["file"] for payment in self.payments() if payment["renewal"] == branch.renewal):
+            return False
         said = self.xuqi("operator", "renewal", "withdraw", str(branch.renewal), "--reason", "not needed", "--commit")
         return said.returncode == 0 or "is being withdrawn already" in said.stderr  # the answer was lost
 
     def act_hint(self, branch):
         return self.xuqi(branch.handler, "renewal", "hint", str(branch.renewal), "--text", "您的证书已审核").returncode == 0
+
+    @staticmethod
+    def act_sees(branch, place):
+        """Nothing but wait until it was seen there."""
+        return branch.was_at(place)
 
     def act_status(self, branch, status):
         self.post("/sim/certificates", {"certificate_id": self.enrolled[branch.name]["certificate_id"], "status": status})
@@ -206,6 +224,17 @@ class World:
         body = {"serial": self.enrolled[branch.name]["serial"]} | ({"fee": fee[0]} if fee else {})
         return "code" not in self.post("/sim/applications", body)
 
+    def staff(self, branch, act):
+        return "code" not in self.post("/sim/applications", {"serial": self.enrolled[branch.name]["serial"], "act": act})
+
+    def act_approves(self, branch):
+        """What is in review is approved, whatever the knobs say."""
+        return self.staff(branch, "approve")
+
+    def act_revokes(self, branch):
+        """The CA takes its approval back."""
+        return self.staff(branch, "revoke")
+
     def act_knob(self, branch, line):
         """One more rule from now on, or several, for this certificate."""
         knob, rule = line.split(None, 1)
@@ -219,9 +248,13 @@ class World:
         return True
 
     def act_pay_late(self, branch):
-        if len(branch.code_urls) < 2:
+        """The first of its codes, which has run out, is paid all the same."""
+        mine = self.enrolled[branch.name]["certificate_id"]
+        codes = [payment["code_url"] for payment in self.simulated()["payments"].values()
+                 if payment["certificate_id"] == mine and "code_url" in payment]
+        if len(codes) < 2:
             return False
-        answer = self.post("/sim/phone", {"code_url": branch.code_urls[0], "action": "pay_late"})
+        answer = self.post("/sim/phone", {"code_url": codes[0], "action": "pay_late"})
         if "code" in answer:
             print(f"# {branch.name}: {answer}", flush=True)
         return "code" not in answer

@@ -64,7 +64,11 @@ points_count() {
 		select 'after ' || name from rig.points where after" | sort >"$RIG/$1.armed"
 	in_database -c "select distinct side || coalesce(from_state || '.' || event || '.' || to_state, event)
 		from journal, unnest(array['before ', 'after ']) side where id > (select journal_id from rig.begun)" | sort >"$RIG/$1.passed"
-	grep -v '^recovery$' "$RIG/points/killed" | sort -u >"$RIG/$1.killed"
+	{
+		grep -v '^recovery$' "$RIG/points/killed"
+		in_database -c "select 'after ' || name from rig.points where after and rig.is_taken('after', id)" |
+			sort | comm -12 - "$RIG/$1.passed"
+	} | sort -u >"$RIG/$1.killed"
 	cp "$RIG/$1".{armed,passed,killed} "$STATE/logs"
 	printf '# %s: killed at %d of %d armed points; %d points of edges and notes on its way\n' "$1" \
 		"$(wc -l <"$RIG/$1.killed")" "$(wc -l <"$RIG/$1.armed")" "$(wc -l <"$RIG/$1.passed")"

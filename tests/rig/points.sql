@@ -42,12 +42,15 @@ create function rig.take(p_side text, p_id int) returns boolean language sql as 
   select nextval(format('rig.%s_%s', p_side, p_id)::regclass) = 1
 $$;
 
--- A point was taken, but its client was dead already: once more.
+-- A point was taken, but its client was dead already: once more.  Not where its transaction stands: whoever would have
+-- heard of that has died of another point.
 create function rig.arm_again(p_killed text) returns void language plpgsql as $$
 declare s record;
 begin
   for s in select side, id from rig.points, unnest(array['before', 'after']) side
-      where rig.is_taken(side, id) and side || ' ' || name <> all (string_to_array(p_killed, E'\n')) loop
+      where rig.is_taken(side, id) and side || ' ' || name <> all (string_to_array(p_killed, E'\n'))
+        and not (side = 'after' and exists (select from journal j where j.id > (select journal_id from rig.begun)
+          and coalesce(j.from_state || '.' || j.event || '.' || j.to_state, j.event) = name)) loop
     execute format('alter sequence rig.%s_%s restart', s.side, s.id);
   end loop;
 end $$;
