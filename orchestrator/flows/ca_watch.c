@@ -2,7 +2,6 @@
 /* The story of one look at the CA's own facts. */
 #include "orchestrator/flows/ca_watch.h"
 
-#include <event2/event.h>
 #include <string.h>
 
 #include "common/digest.h"
@@ -11,15 +10,17 @@
 #include "common/text.h"
 #include "orchestrator/connectors/connector.h"
 #include "orchestrator/loop/db.h"
+#include "orchestrator/loop/rounds.h"
 #include "sql.h"
+
+enum { SECOND_MS = 1000 };
 
 struct ca_watch {
 	struct app *app;
 	struct connector *connector;
-	struct event *timer;
+	struct rounds *rounds;
 	struct connector_call call;
 	char *meta, *alert; /* of this look */
-	bool stopped;
 };
 
 static enum flow_next watch_ask(struct flow *flow, void *self)
@@ -196,27 +197,16 @@ static const struct flow_step watch_steps[] = {
 static void watch_finished(void *self, const struct fault *fault)
 {
 	struct ca_watch *watch = self;
-	struct settings *settings = &watch->app->settings;
-	struct timeval in = { .tv_sec = fault == NULL ? settings->meta_seconds
-						      : settings->retry_first_seconds };
+	const struct settings *settings = &watch->app->settings;
 
 	if (fault != NULL)
 		log_warn("ca.unreachable", LOG_TEXT("ca", watch->connector->ca), LOG_FAULT(fault));
-	if (!watch->stopped)
-		(void)event_add(watch->timer, &in);
+	rounds_end(watch->rounds,
+		SECOND_MS *
+			(fault == NULL ? settings->meta_seconds : settings->retry_first_seconds));
 }
 
 static struct flow_kind watch_kind = { "ca_watch", watch_steps, watch_finished, 0, 0 };
-
-static void watch_on_timer(int fd, short what, void *context)
-{
-	struct ca_watch *watch = context;
-
-	(void)fd;
-	(void)what;
-	if (!watch->stopped && !flow_start(watch->app->engine, &watch_kind, watch))
-		(void)event_add(watch->timer, &(struct timeval){ .tv_sec = 1 });
-}
 
 struct ca_watch *ca_watch_new(struct app *app, struct connector *connector)
 {
@@ -224,23 +214,21 @@ struct ca_watch *ca_watch_new(struct app *app, struct connector *connector)
 
 	watch->app = app;
 	watch->connector = connector;
-	watch->timer = event_new(app->base, -1, 0, watch_on_timer, watch);
-	if (watch->timer != NULL)
-		(void)event_add(watch->timer, &(struct timeval){ 0 });
+	watch->rounds = rounds_new(app->base, app->engine, &watch_kind, watch);
+	rounds_wake(watch->rounds);
 	return watch;
 }
 
 void ca_watch_stop(struct ca_watch *watch)
 {
-	watch->stopped = true;
-	(void)event_del(watch->timer);
+	rounds_stop(watch->rounds);
 }
 
 void ca_watch_free(struct ca_watch *watch)
 {
 	if (watch == NULL)
 		return;
-	event_free(watch->timer);
+	rounds_free(watch->rounds);
 	free(watch->meta);
 	free(watch->alert);
 	free(watch);
