@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/text.h"
 #include "sql.h"
@@ -402,9 +403,11 @@ static void apply(struct card *card)
 	JSON *view = left_there(card);
 	JSON *page = NULL;
 	const char *stops;
-	int64_t years = strtol(card_shows(card, "term"), NULL, 10);
+	int64_t years = 0;
 	int status = 0;
 
+	if (!number_parse(&years, card_shows(card, "term"), 0, INT16_MAX))
+		years = 0;
 	if (view != NULL) {
 		say_submitted(card, view);
 		return;
