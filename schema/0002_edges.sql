@@ -125,7 +125,6 @@ insert into renewal_edges (from_state, event, to_state, guard) values
   ('awaiting_attachments', 'credited', 'failed', ''),
   ('awaiting_intent', 'credited', 'failed', ''),
   ('submitted', 'credited', 'failed', ''),
-  ('planned', 'withdrawn_by_person', 'withdrawn', ''),
   ('awaiting_approval', 'withdrawn_by_person', 'withdrawn', ''),
   ('binding', 'withdrawn_by_person', 'withdrawn', ''),
   ('bound', 'withdrawn_by_person', 'withdrawn', ''),
