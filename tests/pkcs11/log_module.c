@@ -7,7 +7,11 @@
  * XUQI_P11LOG_FAULT=CALL:N:ACTION makes the N-th call of CALL (or of `any`) go wrong, for tests:
  * kill (before the call), postkill (after it took effect), hang, gone (the token is pulled from then
  * on: no slot, CKR_GENERAL_ERROR), unseen (no slot is listed from then on, all else works), 0xRV
- * (answered instead of the call). */
+ * (answered instead of the call).
+ *
+ * XUQI_P11LOG_FAULTS names a folder: the file SERIAL in it holds what becomes of the next object that is written to that
+ * token, once: gone (before it), unwritten (answered as if it were), blind (written, and nothing is found any more by this
+ * process), frozen (written, and this process stands still). */
 #include <errno.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
@@ -36,6 +40,9 @@ enum action {
 	ACTION_HANG,
 	ACTION_GONE,
 	ACTION_UNSEEN,
+	ACTION_UNWRITTEN,
+	ACTION_BLIND,
+	ACTION_FROZEN,
 	ACTION_ANSWER
 };
 
@@ -48,13 +55,14 @@ struct plan {
 
 static struct plan plan;
 static int64_t seen;
-static bool token_gone, token_unseen;
+static bool token_gone, token_unseen, token_blind;
 
 static enum action read_action(const char *word)
 {
-	static const char *const words[] = { "", "kill", "postkill", "hang", "gone", "unseen" };
+	static const char *const words[] = { "", "kill", "postkill", "hang", "gone", "unseen",
+		"unwritten", "blind", "frozen" };
 
-	for (size_t i = ACTION_KILL; i <= ACTION_UNSEEN; i++)
+	for (size_t i = ACTION_KILL; i <= ACTION_FROZEN; i++)
 		if (strcmp(words[i], word) == 0)
 			return (enum action)i;
 	return ACTION_ANSWER;
@@ -105,6 +113,12 @@ static void die(void)
 	(void)kill(getpid(), SIGKILL);
 }
 
+static void stand_still(void)
+{
+	for (;;)
+		(void)poll(NULL, 0, 1000);
+}
+
 /* What is to happen to this call. */
 static enum action next_action(const char *call)
 {
@@ -120,8 +134,7 @@ static bool act_before(enum action action, CK_RV *rv)
 	if (action == ACTION_KILL)
 		die();
 	if (action == ACTION_HANG)
-		for (;;)
-			(void)poll(NULL, 0, 1000);
+		stand_still();
 	if (action == ACTION_GONE)
 		token_gone = true;
 	if (action == ACTION_UNSEEN)
@@ -178,7 +191,40 @@ static void log_session_call(
 	log_call(call, serial, more, rv);
 }
 
+/* ---- faults of one token ---------------------------------------------------------------------- */
+
+/* What becomes of the object that SESSION is about to write; whoever reads it, has it alone. */
+static enum action taken_fault(CK_SESSION_HANDLE session)
+{
+	const char *folder = getenv("XUQI_P11LOG_FAULTS");
+	char serial[17], path[512], word[16] = "", shown[32];
+	FILE *file = NULL;
+
+	if (folder == NULL)
+		return ACTION_NONE;
+	session_serial(session, serial);
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, serial);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return ACTION_NONE;
+	if (fgets(word, sizeof(word), file) == NULL)
+		word[0] = '\0';
+	(void)fclose(file);
+	word[strcspn(word, "\n")] = '\0';
+	if (unlink(path) != 0 || read_action(word) == ACTION_ANSWER)
+		abort();
+	(void)snprintf(shown, sizeof(shown), " is=%s", word);
+	log_call("fault", serial, shown, CKR_OK);
+	return read_action(word);
+}
+
 /* ---- the calls -------------------------------------------------------------------------------- */
+
+static void hide(CK_ULONG *found)
+{
+	if (token_blind)
+		*found = 0;
+}
 
 /* A call that is passed on; LOGGED runs after it, before a planned death. */
 #define PASS(name, params, args, logged) \
@@ -210,9 +256,6 @@ PASS(C_Login, (CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE *pin, CK_UL
 	(session, user, pin, len),
 	log_session_call("C_Login", session, user == CKU_USER ? " user=1" : " user=0", rv))
 PASS(C_Logout, (CK_SESSION_HANDLE session), (session), log_session_call("C_Logout", session, "", rv))
-PASS(C_CreateObject,
-	(CK_SESSION_HANDLE session, CK_ATTRIBUTE *pattern, CK_ULONG len, CK_OBJECT_HANDLE *out),
-	(session, pattern, len, out), log_session_call("C_CreateObject", session, "", rv))
 PASS(C_DestroyObject, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object), (session, object),
 	log_session_call("C_DestroyObject", session, "", rv))
 PASS(C_GetAttributeValue,
@@ -222,7 +265,7 @@ PASS(C_FindObjectsInit, (CK_SESSION_HANDLE session, CK_ATTRIBUTE *pattern, CK_UL
 	(session, pattern, len), QUIET)
 PASS(C_FindObjects,
 	(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *out, CK_ULONG max, CK_ULONG *found),
-	(session, out, max, found), QUIET)
+	(session, out, max, found), hide(found))
 PASS(C_FindObjectsFinal, (CK_SESSION_HANDLE session), (session), QUIET)
 PASS(C_SignInit, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key),
 	(session, mechanism, key), QUIET)
@@ -236,6 +279,25 @@ PASS(C_Decrypt,
 	(session, data, len, out, out_len), QUIET)
 
 /* clang-format on */
+
+static CK_RV pass_C_CreateObject(
+	CK_SESSION_HANDLE session, CK_ATTRIBUTE *pattern, CK_ULONG len, CK_OBJECT_HANDLE *out)
+{
+	enum action action = next_action("C_CreateObject");
+	CK_RV rv = CKR_OK;
+
+	if (action == ACTION_NONE)
+		action = taken_fault(session);
+	if (!act_before(action, &rv) && action != ACTION_UNWRITTEN)
+		rv = real->C_CreateObject(session, pattern, len, out);
+	log_session_call("C_CreateObject", session, "", rv);
+	token_blind = token_blind || action == ACTION_BLIND;
+	if (action == ACTION_FROZEN)
+		stand_still();
+	if (action == ACTION_POSTKILL)
+		die();
+	return rv;
+}
 
 /* A pulled token leaves an empty list, not an error. */
 static CK_RV pass_C_GetSlotList(CK_BBOOL present, CK_SLOT_ID *out, CK_ULONG *count)
