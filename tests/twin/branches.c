@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "sql.h"
+#include "tests/simulator/sim_bank.h"
 #include "tests/simulator/sim_inside.h"
 #include "tests/simulator/sim_time.h"
 #include "tests/twin/store_inside.h"
@@ -358,6 +359,19 @@ void branches_release_account(struct world *world, int64_t renewal)
 const json_t *branches_invoice(const struct world *world, int64_t renewal)
 {
 	return json_object_get(application_of(world, renewal), "invoice");
+}
+
+void branches_book_over(struct world *world, const char *serial)
+{
+	const struct row_entity *payer = store_row(world->store->entity, entity, 0);
+	json_t *account = bank_account(world->outside.sim, payer->payer_account), *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(account, "lines"), i, line)
+	{
+		if (serial != NULL && text_equal(json_peek_text(line, "serial"), serial))
+			(void)json_object_del(line, "used_by");
+	}
 }
 
 /* 红字 and another one: whatever was wrong with the first. */

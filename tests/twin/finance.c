@@ -170,8 +170,10 @@ const char *finance_refund_word(struct world *world, int64_t renewal)
 		return "never_paid";
 	if (money.left == money.returned + money.refunded)
 		return "arrived";
-	if (money.kept > 0)
+	if (money.kept > 0) {
+		branches_book_over(world, money.serial);
 		return "credited";
+	}
 	if (money.serial != NULL)
 		finance_give_back(world, money.serial);
 	return NULL;

@@ -248,17 +248,23 @@ static json_t *agreement_of(const struct world *world, const char *ca)
 		: meta_agreement(world->outside.sim);
 }
 
-static json_t *plan_of(const struct world *world, const char *ca, int64_t first, int64_t last)
+/* The sets of a campaign. */
+struct chosen {
+	int64_t *sets;
+	size_t count;
+};
+
+static json_t *plan_of(const struct world *world, const char *ca, const struct chosen *chosen)
 {
 	JSON *agreement = agreement_of(world, ca);
 	json_t *rows = json_array();
 
-	for (int64_t id = first; id <= last; id++)
-		(void)json_array_append_new(
-			rows, plan_row(store_get(&world->store->set, id), world->started_at));
+	for (size_t i = 0; i < chosen->count; i++)
+		(void)json_array_append_new(rows,
+			plan_row(store_get(&world->store->set, chosen->sets[i]), store_now()));
 	return json_pack("{s:o, s:s, s:I, s:I}", "rows", rows, "agreement_sha256",
-		json_peek_text(agreement, "sha256"), "count", (json_int_t)last - first + 1,
-		"total_fen", 20000 * ((json_int_t)last - first + 1));
+		json_peek_text(agreement, "sha256"), "count", (json_int_t)chosen->count,
+		"total_fen", 20000 * (json_int_t)chosen->count);
 }
 
 static void add_renewal(struct world *world, const struct row_campaign *campaign, int64_t set)
@@ -270,7 +276,7 @@ static void add_renewal(struct world *world, const struct row_campaign *campaign
 
 	renewal->campaign = campaign->id;
 	renewal->set = set;
-	renewal->kind = of->not_after <= world->started_at ? "expired" : "expiring";
+	renewal->kind = of->not_after <= store_now() ? "expired" : "expiring";
 	store_set_state(renewal, "planned");
 	renewal->ca = json_peek_text(campaign->policy, "ca");
 	renewal->old_not_after = of->not_after;
@@ -302,12 +308,14 @@ static json_t *policy_of(struct dice *dice, const char *ca, int64_t cap)
 
 /* Of a CA without an interface: somebody wrote down its prices; of half of the tokens no agent sees the workstation. */
 static void people_apply_by_hand(
-	struct world *world, int64_t first, int64_t last, struct dice *dice)
+	struct world *world, const struct chosen *chosen, struct dice *dice)
 {
 	if (world->store->prices == NULL)
 		sittings_begin(world);
-	for (int64_t id = first; id <= last; id++) {
-		const struct row_set *set = store_get(&world->store->set, id);
+	world->says_used =
+		true; /* its pages know no serial: of transfers that are alike any is taken */
+	for (size_t i = 0; i < chosen->count; i++) {
+		const struct row_set *set = store_get(&world->store->set, chosen->sets[i]);
 		struct row_token *token = store_get(&world->store->token, set->token);
 
 		if (dice_below(dice, 2) == 0)
@@ -315,17 +323,14 @@ static void people_apply_by_hand(
 	}
 }
 
-static void add_campaign(struct world *world, int64_t first, int64_t last, struct dice *dice)
+static void add_campaign(
+	struct world *world, const char *ca, const struct chosen *chosen, struct dice *dice)
 {
 	struct store *store = world->store;
 	struct row_campaign *campaign = store_add(store, &store->campaign);
-	const char *ca = dice_hit(dice, MANUAL_SHARE) ? "manual" : "gateway";
-	json_t *plan;
+	json_t *plan = plan_of(world, ca, chosen);
 	char digest[SHA256_HEX], name[NAME_TEXT];
 
-	if (strcmp(ca, "manual") == 0)
-		people_apply_by_hand(world, first, last, dice);
-	plan = plan_of(world, ca, first, last);
 	approval_digest(digest, plan);
 	(void)snprintf(name, sizeof name, "campaign-%" PRId64, campaign->id);
 	campaign->name = store_text(store, name);
@@ -334,9 +339,22 @@ static void add_campaign(struct world *world, int64_t first, int64_t last, struc
 	campaign->plan = store_json(store, plan);
 	campaign->policy = store_json(store, policy_of(dice, ca, world->options.renewals / 3 + 1));
 	campaign->created_by = people_of_role(world, "operator", 0)->id;
-	campaign->start_at = world->started_at;
+	campaign->start_at = store_now();
+	for (size_t i = 0; i < chosen->count; i++)
+		add_renewal(world, campaign, chosen->sets[i]);
+}
+
+static void add_first(struct world *world, int64_t first, int64_t last, struct dice *dice)
+{
+	struct chosen chosen = { zalloc((size_t)(last - first + 1), sizeof(int64_t)), 0 };
+	bool by_hand = dice_hit(dice, MANUAL_SHARE);
+
 	for (int64_t id = first; id <= last; id++)
-		add_renewal(world, campaign, id);
+		chosen.sets[chosen.count++] = id;
+	if (by_hand)
+		people_apply_by_hand(world, &chosen, dice);
+	add_campaign(world, by_hand ? "manual" : "gateway", &chosen, dice);
+	free(chosen.sets);
 }
 
 bool fleet_make(struct world *world, struct dice dice, struct fault *fault)
@@ -356,8 +374,38 @@ bool fleet_make(struct world *world, struct dice dice, struct fault *fault)
 
 		if (last > count)
 			last = count;
-		add_campaign(world, first, last, &dice);
+		add_first(world, first, last, &dice);
 		first = last + 1;
 	}
 	return true;
+}
+
+/* ---- once more ---- */
+
+static void choose_again(const struct world *world, const char *ca, struct chosen *chosen)
+{
+	for (int64_t id = 1; id <= world->options.renewals; id++) {
+		const struct row_renewal *renewal = store_get(&world->store->renewal, id);
+
+		if (strcmp(renewal->state, "done") != 0 && text_equal(renewal->ca, ca))
+			chosen->sets[chosen->count++] = renewal->set;
+	}
+}
+
+bool fleet_again(struct world *world)
+{
+	static const char *const cas[] = { "gateway", "manual" };
+	bool any = false;
+
+	for (size_t i = 0; i < COUNT_OF(cas); i++) {
+		struct chosen chosen = { zalloc((size_t)world->options.renewals, sizeof(int64_t)),
+			0 };
+
+		choose_again(world, cas[i], &chosen);
+		if (chosen.count > 0)
+			add_campaign(world, cas[i], &chosen, &world->actor_dice);
+		any |= chosen.count > 0;
+		free(chosen.sets);
+	}
+	return any;
 }

@@ -18,7 +18,9 @@ enum { TARGET_PART = 64 };
 void oracle_new(struct world *world)
 {
 	world->oracle = zalloc(1, sizeof *world->oracle);
-	world->oracle->renewals = (size_t)world->options.renewals + 1;
+	world->oracle->renewals =
+		2 * (size_t)world->options.renewals + 1; /* each once more, perhaps */
+	world->oracle->owners = json_object();
 	world->oracle->acts = zalloc(world->oracle->renewals, sizeof *world->oracle->acts);
 	world->oracle->refusals = json_object();
 	world->oracle->at_rest = zalloc(world->oracle->renewals, sizeof *world->oracle->at_rest);
@@ -29,6 +31,7 @@ void oracle_free(struct world *world)
 	if (world->oracle == NULL)
 		return;
 	json_decref(world->oracle->refusals);
+	json_decref(world->oracle->owners);
 	free(world->oracle->acts);
 	free(world->oracle->orders);
 	free(world->oracle->at_rest);
@@ -373,6 +376,7 @@ static void check_application(struct world *world, const json_t *item)
 	const json_t *application =
 		sim_find(world->outside.sim, "applications", json_peek_text(item, "id"));
 
+	oracle_note_owner(world, json_peek_text(item, "id"));
 	if (open_applications(world, json_peek_text(application, "set_id")) > 1)
 		world_violated(world, "two open applications for certificate %s",
 			json_peek_text(item, "certificate"));

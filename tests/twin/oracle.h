@@ -26,6 +26,7 @@ struct oracle {
 	size_t renewals;
 	size_t applications, payments, verified, transfers, installed, declared;
 	json_t *refusals; /* those seen: code → attempts */
+	json_t *owners;   /* application → the renewal that was under way when it was opened */
 
 	struct {
 		const char *reference; /* the store's */
@@ -40,4 +41,5 @@ struct oracle {
 const json_t *oracle_ledger(const struct world *world, const char *name);
 /* The renewal that an order was made for, whatever its due names now; 0: none. */
 int64_t oracle_renewal_of_order(const struct world *world, const char *reference);
+void oracle_note_owner(struct world *world, const char *application);
 void oracle_check_money(struct world *world, const struct row_renewal *renewal);

@@ -36,8 +36,8 @@ int64_t oracle_renewal_of_order(const struct world *world, const char *reference
 	return 0;
 }
 
-/* Every set has one renewal, and the CA knows a set by its old certificates. */
-static bool concerns(const struct world *world, const char *application, int64_t set)
+/* The CA knows a set by its old certificates. */
+static bool is_of_set(const struct world *world, const char *application, int64_t set)
 {
 	const json_t *row = sim_find(world->outside.sim, "applications", application);
 	const json_t *certificate =
@@ -52,6 +52,34 @@ static bool concerns(const struct world *world, const char *application, int64_t
 			return true;
 	}
 	return false;
+}
+
+/* Of a set's renewals the last one: they follow one another. */
+void oracle_note_owner(struct world *world, const char *application)
+{
+	for (size_t i = world->store->renewal.count; i-- > 0;) {
+		const struct row_renewal *renewal = store_row(world->store->renewal, renewal, i);
+
+		if (!is_of_set(world, application, renewal->set))
+			continue;
+		json_put_number(world->oracle->owners, application, renewal->id);
+		return;
+	}
+}
+
+static bool concerns(const struct world *world, const char *application, int64_t renewal)
+{
+	return json_peek_number(world->oracle->owners, application, 0) == renewal;
+}
+
+/* A credit pays it: the order that an earlier renewal was made for. */
+static const char *inherited(const struct world *world, int64_t renewal)
+{
+	const struct row_order *order = store_order_of(world->store, renewal);
+
+	return order != NULL && oracle_renewal_of_order(world, order->reference) != renewal
+		? order->reference
+		: NULL;
 }
 
 const json_t *oracle_ledger(const struct world *world, const char *name)
@@ -75,13 +103,15 @@ static bool was_returned(const struct world *world, const char *serial)
 static void count_transfers(const struct world *world, int64_t renewal, struct money *money)
 {
 	const json_t *item, *list = oracle_ledger(world, "transfers");
+	const char *credit = inherited(world, renewal);
 	size_t i;
 
 	json_array_foreach(list, i, item)
 	{
 		const char *serial = json_peek_text(item, "serial");
 
-		if (oracle_renewal_of_order(world, json_peek_text(item, "order")) != renewal)
+		if (oracle_renewal_of_order(world, json_peek_text(item, "order")) != renewal &&
+			!text_equal(json_peek_text(item, "order"), credit))
 			continue;
 		money->left++;
 		if (was_returned(world, serial))
@@ -91,16 +121,16 @@ static void count_transfers(const struct world *world, int64_t renewal, struct m
 	}
 }
 
-static void count_wechat(const struct world *world, int64_t set, struct money *money)
+static void count_wechat(const struct world *world, int64_t renewal, struct money *money)
 {
 	const json_t *item, *list = oracle_ledger(world, "wechat_payments");
 	size_t i;
 
 	json_array_foreach(list, i, item) money->left +=
-		concerns(world, json_peek_text(item, "application"), set);
+		concerns(world, json_peek_text(item, "application"), renewal);
 }
 
-static void count_refunds(const struct world *world, int64_t set, struct money *money)
+static void count_refunds(const struct world *world, int64_t renewal, struct money *money)
 {
 	const json_t *item, *list = oracle_ledger(world, "refunds");
 	size_t i;
@@ -111,7 +141,7 @@ static void count_refunds(const struct world *world, int64_t set, struct money *
 			sim_find(world->outside.sim, "refunds", json_peek_text(item, "id")),
 			"state");
 
-		if (!concerns(world, json_peek_text(item, "application"), set))
+		if (!concerns(world, json_peek_text(item, "application"), renewal))
 			continue;
 		money->refunded += text_equal(state, "success");
 		money->refunding += text_equal(state, "processing");
@@ -121,12 +151,10 @@ static void count_refunds(const struct world *world, int64_t set, struct money *
 
 void oracle_money(const struct world *world, int64_t renewal, struct money *money)
 {
-	const struct row_renewal *row = store_get(&world->store->renewal, renewal);
-
 	*money = (struct money){ .serial = NULL };
 	count_transfers(world, renewal, money);
-	count_wechat(world, row->set, money);
-	count_refunds(world, row->set, money);
+	count_wechat(world, renewal, money);
+	count_refunds(world, renewal, money);
 }
 
 /* ---- the end ---- */

@@ -255,6 +255,7 @@ struct world *world_new(const struct world_options *options, const char *base, s
 	people_new(world);
 	branches_draw(world, dice_of(options->seed, STREAM_BRANCHES));
 	make_processes(world, &life);
+	world->again = dice_below(&life, 2) == 0;
 	return world;
 }
 
@@ -350,12 +351,30 @@ static void after_turn(struct world *world)
 		look_at_store(world);
 }
 
+/* All is over; or begins once more, with what the first campaigns left behind. */
+static bool is_over(struct world *world)
+{
+	int64_t again_until = clockwork_now(world->clockwork) + CALM_DAYS * CLOCK_DAY;
+
+	if (!world->all_ended || world->finance.fetches)
+		return false;
+	if (!world->again)
+		return true;
+	world->again = false;
+	if (!fleet_again(world))
+		return true;
+	world_line(world, "those that did not end well are renewed once more");
+	if (again_until > world->end_at)
+		world->end_at = again_until;
+	look_at_store(world);
+	return false;
+}
+
 void world_run(struct world *world)
 {
 	const char *name = "birth";
 
-	while (name != NULL && !(world->all_ended && !world->finance.fetches) &&
-		world->violations < WORLD_ERRORS) {
+	while (name != NULL && !is_over(world) && world->violations < WORLD_ERRORS) {
 		name = clockwork_step(world->clockwork, world->end_at);
 		if (name == NULL)
 			break;

@@ -61,8 +61,8 @@ struct world {
 	int64_t away, back_at;  /* a handler who does nothing before that instant; 0: nobody */
 	json_t *codes;          /* QR codes that people have on their screens */
 	uint64_t kills, looked; /* looked: the version of the store that was seen last */
-	bool all_ended;
-	bool says_used; /* the CA takes a transfer for another's, wrongly */
+	bool all_ended, again;  /* again: those that did not end well are renewed once more */
+	bool says_used;         /* the CA takes a transfer for another's, wrongly */
 	char first_violation[256];
 	uint64_t violations;
 };
@@ -92,6 +92,8 @@ json_t *world_control(
 
 /* ---- fleet.c ---- */
 bool fleet_make(struct world *world, struct dice dice, struct fault *fault);
+/* All have ended: a campaign for each CA of those that did not end well.  False: there are none. */
+bool fleet_again(struct world *world);
 /* ---- branches.c ---- */
 /* Draw what befalls which renewal. */
 void branches_draw(struct world *world, struct dice dice);
@@ -102,6 +104,8 @@ bool branches_thaw(struct world *world, int64_t renewal);
 void branches_release_account(struct world *world, int64_t renewal);
 /* What the handler can download by phone and code (the simulator's), or NULL. */
 const json_t *branches_invoice(const struct world *world, int64_t renewal);
+/* The CA keeps the transfer with this serial (NULL: none) for another application. */
+void branches_book_over(struct world *world, const char *serial);
 void branches_reissue_invoice(struct world *world, int64_t renewal);
 /* ---- answers.c ---- */
 /* Do outside what a task wants; true: it can be finished. */
