@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/text.h"
 #include "orchestrator/domain/renewal.h"
@@ -202,6 +203,19 @@ static void check_consent(
 			effect->renewal);
 }
 
+/* 200.00; -1 for what is no amount. */
+static int64_t fen_of(const char *yuan)
+{
+	OWNED char *whole = text_dupf("%.*s", (int)strcspn(yuan, "."), yuan);
+	int64_t number = -1, part = 0;
+
+	if (!number_parse(&number, whole, 0, INT32_MAX))
+		return -1;
+	if (strchr(yuan, '.') != NULL)
+		(void)number_parse(&part, strchr(yuan, '.') + 1, 0, 99);
+	return number * 100 + part;
+}
+
 /* What a person does at the CA's pages has its intent, its approval, the signed agreement and no more than the price. */
 void oracle_on_sitting(struct world *world, const struct row_renewal *renewal, const char *op,
 	const json_t *values)
@@ -230,7 +244,7 @@ void oracle_on_sitting(struct world *world, const struct row_renewal *renewal, c
 	if (!is_signed(acts, sha256))
 		world_violated(world, "renewal %" PRId64 ": an agreement that no approver signed",
 			renewal->id);
-	if (strtod(price, NULL) * 100 > (double)acts->approved_fen + 0.5)
+	if (fen_of(price) > acts->approved_fen)
 		world_violated(world, "renewal %" PRId64 ": a card of more than was approved",
 			renewal->id);
 }

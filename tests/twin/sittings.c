@@ -397,17 +397,24 @@ static void sit_down(struct card *card, const json_t *page, int64_t years)
 		say_stopped(card, refusal_word(json_peek_text(reply, "code")), page, years);
 }
 
+/* 1年 */
+static int64_t years_of(const char *shown)
+{
+	OWNED char *digits = text_dupf("%.*s", (int)strspn(shown, "0123456789"), shown);
+	int64_t years = 0;
+
+	return number_parse(&years, digits, 1, INT16_MAX) ? years : 0;
+}
+
 static void apply(struct card *card)
 {
 	OWNED char *path = text_dupf("page?serial=%s", card_shows(card, "serial"));
 	JSON *view = left_there(card);
 	JSON *page = NULL;
 	const char *stops;
-	int64_t years = 0;
+	int64_t years = years_of(card_shows(card, "term"));
 	int status = 0;
 
-	if (!number_parse(&years, card_shows(card, "term"), 0, INT16_MAX))
-		years = 0;
 	if (view != NULL) {
 		say_submitted(card, view);
 		return;
@@ -509,6 +516,12 @@ json_t *sittings_work(struct world *world, const struct row_task *task)
 		if (strcmp(works[i].kind, task->kind) == 0)
 			works[i].work(&card);
 	slip(&card);
+	if (json_object_size(card.answer) > 0)
+		world_line(world, "card of renewal %" PRId64 ": %s: %s", card.renewal->id,
+			task->kind,
+			json_peek_text(card.answer, "result") != NULL
+				? json_peek_text(card.answer, "result")
+				: "");
 	if (json_object_size(card.answer) > 0)
 		return card.answer;
 	json_decref(card.answer);
