@@ -25,8 +25,13 @@ same_bytes() { # in a build that spares itself nothing, too (README.md)
 		[ -s "$dir/one" ] && cmp "$dir/one" "$dir/two"
 }
 
-say "60 seeds of 100 renewals without a violation" \
-	"$release/xuqi-twin" --seed 1 --seeds 60 --renewals 100 --jobs "$(nproc)"
+many() { # every kind of them comes to a good end
+	"$release/xuqi-twin" --seed 1 --seeds 60 --renewals 100 --jobs "$(nproc)" >"$dir/many" || return 1
+	cat "$dir/many"
+	grep -q 'by hand [1-9][0-9]*, again [1-9]' "$dir/many"
+}
+
+say "60 seeds of 100 renewals without a violation" many
 say 'twenty seeds of 20 renewals with sanitizers' \
 	"$bin/xuqi-twin" --seed 1 --seeds 20 --renewals 20 --jobs "$(nproc)"
 say 'the same seed gives the same bytes' same_bytes

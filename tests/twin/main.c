@@ -25,7 +25,8 @@ struct options {
 /* What one job tells the parent. */
 struct tally {
 	int64_t seeds, violations, kills, turns, first_seed;
-	int64_t done; /* renewals */
+	int64_t done, by_hand,
+		again; /* renewals that were; at a CA without an interface; in a second campaign */
 };
 
 const char twin_secret[] = "twin-secret-of-the-simulated-gateway";
@@ -105,6 +106,19 @@ static char *base_world(struct fault *fault)
 
 /* ---- one job ---- */
 
+/* A share that comes to nothing would be found by nobody. */
+static void count_done(const struct world *world, struct tally *tally)
+{
+	for (size_t i = 0; i < world->store->renewal.count; i++) {
+		const struct row_renewal *renewal = store_row(world->store->renewal, renewal, i);
+		bool done = strcmp(renewal->state, "done") == 0;
+
+		tally->done += done;
+		tally->by_hand += done && strcmp(renewal->ca, "manual") == 0;
+		tally->again += done && renewal->id > world->options.renewals;
+	}
+}
+
 static bool run_seed(
 	const struct options *options, const char *base, int64_t seed, struct tally *tally)
 {
@@ -120,6 +134,7 @@ static bool run_seed(
 		return false;
 	}
 	world_run(world);
+	count_done(world, tally);
 	tally->seeds++;
 	tally->kills += (int64_t)world->kills;
 	tally->turns += (int64_t)clockwork_count(world->clockwork);
@@ -161,6 +176,9 @@ static void add(struct tally *sum, const struct tally *part)
 	sum->seeds += part->seeds;
 	sum->violations += part->violations;
 	sum->kills += part->kills;
+	sum->done += part->done;
+	sum->by_hand += part->by_hand;
+	sum->again += part->again;
 	sum->turns += part->turns;
 	if (part->first_seed != 0 && (sum->first_seed == 0 || part->first_seed < sum->first_seed))
 		sum->first_seed = part->first_seed;
@@ -264,8 +282,10 @@ static bool read_options(struct options *options, int argc, char **argv)
 static void report(const struct options *options, const struct tally *sum, double seconds)
 {
 	(void)printf("twin: %" PRId64 " seeds of %" PRId64 " renewals in %.1f s: %" PRId64
-		     " turns, %" PRId64 " kills, %" PRId64 " violations\n",
-		sum->seeds, options->renewals, seconds, sum->turns, sum->kills, sum->violations);
+		     " turns, %" PRId64 " kills; done %" PRId64 ", by hand %" PRId64
+		     ", again %" PRId64 "; %" PRId64 " violations\n",
+		sum->seeds, options->renewals, seconds, sum->turns, sum->kills, sum->done,
+		sum->by_hand, sum->again, sum->violations);
 	if (options->json)
 		(void)printf("{\"renewals\":%" PRId64 ",\"seeds\":%" PRId64
 			     ",\"violations\":%" PRId64 ",\"kills\":%" PRId64 ",\"turns\":%" PRId64
