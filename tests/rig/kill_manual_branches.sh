@@ -5,6 +5,7 @@
 # never, not arrived, another name); an order that no bank executes; and a credit that pays in the next campaign.  People go
 # on where they were; the CA's ledger and the bank show each application and each payment once, and no refusal but theirs.
 # seconds: 420
+# long
 . "${SOURCE:-$(dirname "$0")/../..}/tests/rig/lib.sh"
 rig_open
 . "$SOURCE/tests/rig/points.sh"
