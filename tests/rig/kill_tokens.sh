@@ -70,6 +70,14 @@ put_right() { # TOKEN
 	return 1
 }
 
+# Until inventory shows the new certificate of a token beside the old one.
+shows() { # WORKSTATION TOKEN
+	[ "$(in_database -c "select count(*) from certificates c join tokens t on t.id = c.token_id where t.label = '$2'")" = 1 ] || return 0
+	"$SOURCE/deploy/demo/plugger" plug "$1" "$2"
+	sleep 2
+	return 1
+}
+
 # The CA lets nobody withdraw what was fetched: it is asked by telephone to close it, and then once more.
 is_given_up() {
 	local task
@@ -120,6 +128,7 @@ goes_dark ws-2
 expect the_power_went_while_it_was_installed is_in "$cut" installing
 insist 60 is_seen
 agent_starts ws-2
+insist 60 shows ws-1 "$seen"
 for token in "$again" "$seen"; do insist 120 put_right "$token"; done
 insist 120 is_given_up
 insist 200 has_ended || true
