@@ -190,6 +190,15 @@ bool agreement_follows(const struct stage_run *run)
 		text_equal(stage_text(run, "facts.agreement_before"), now);
 }
 
+/* No sitting was begun with an agreement that was not approved.  It is now (a sibling's step put it into the plan, and the
+ * approver signed it meanwhile): then the sitting is asked for. */
+static enum stage_next begin_sitting(struct stage_run *run)
+{
+	opening_forget(run);
+	return stage_move(run, ON_APPLICATION_CLOSED,
+		"the agreement that is listed was approved meanwhile: the application begins");
+}
+
 /* Only the text that was approved is put before the handler, and only its acceptance is passed on. */
 static enum stage_next agree(struct stage_run *run)
 {
@@ -203,6 +212,8 @@ static enum stage_next agree(struct stage_run *run)
 		return stage_poll(run, "agreement");
 	if (!agreement_is_approved(run))
 		return agreement_changed(run, stage_at(run, "ca.agreement"));
+	if (stage_flag(run, "facts.sitting_waits"))
+		return begin_sitting(run);
 	if (!is_asked_here(run, CONNECTOR_AGREE) ||
 		(answered_yes(answer_for_this(run, "agreement"), "accept", "yes") &&
 			text_equal(stage_text(run, "tasks.agreement.values.sha256"), approved)))

@@ -10,7 +10,8 @@ void opening_forget(struct stage_run *run)
 {
 	static const char *const facts[] = { "application_id", "agreed", "intent", "attached",
 		"term", "submitted", "abandon", "payment_id", "requote", "quote_expires_at",
-		"remittance_refused", "payment_late", "redeclare", "prepaid_asked_fen" };
+		"remittance_refused", "payment_late", "redeclare", "prepaid_asked_fen",
+		"sitting_waits" };
 
 	for (size_t i = 0; i < COUNT_OF(facts); i++)
 		stage_fact(run, facts[i], json_null());
@@ -58,6 +59,7 @@ static enum stage_next wait_for_agreement(struct stage_run *run)
 {
 	if (agreement_follows(run))
 		return stage_poll(run, "agreement");
+	stage_fact(run, "sitting_waits", json_true());
 	return stage_move(run, ON_APPLICATION_OPENED,
 		"nothing is applied for yet: another agreement is listed than was approved");
 }
@@ -134,6 +136,7 @@ enum stage_next opening_settle(struct stage_run *run)
 
 	stage_fact_text(run, "application_id", id);
 	stage_fact(run, "kind_refused", json_null());
+	stage_fact(run, "sitting_waits", json_null());
 	if (run->call.op == CONNECTOR_OPEN)
 		stage_put(run, "client_ref", json_string(run->ref));
 	return stage_move(run, ON_APPLICATION_OPENED, "the CA opened application %s", id);

@@ -145,6 +145,31 @@ static void a_sitting_that_met_another_price_begins_anew(void **state)
 	assert_sql("1", "select count(*) from payment_orders");
 }
 
+/* The handler accepts the agreement at the CA's pages: no sitting begins with one that was not approved.  A sibling's step
+ * put it into the plan, and the approver signed it, before this renewal's next step. */
+static void a_sitting_that_waited_for_its_agreement_begins_once_it_is_signed(void **state)
+{
+	OWNED char *renewal = a_paid_first_renewal();
+	(void)state;
+	traits.ops[CONNECTOR_AGREE].effect = false;
+	link_the_transfer();
+	(void)sql("update ca_facts set meta = replace(meta::text, 'agree-1', 'agree-9')::jsonb");
+	step_alone(renewal);
+	assert_string_equal(state_now(), "drafting");
+	(void)sql(
+		"update campaigns set plan = replace(plan::text, 'agree-1', 'agree-9')::jsonb, digest = 'other'");
+	(void)sql("select campaign_approve(" P_APPROVER
+		  ", 1, '{\"gate\":\"all\",\"digest\":\"other\"}')");
+	step_alone(renewal); /* there is no answer to read the agreement from */
+	assert_string_equal(state_now(), "bound");
+	step_alone(renewal);
+	step_with(renewal, CALL(OPEN, "{\"id\":\"A2\",\"state\":\"draft\"}"));
+	assert_string_equal(state_now(), "drafting");
+	step_with(renewal, CALL(AGREE, "{}")); /* of the sitting that was */
+	assert_sql("true", "select facts->>'agreed' from renewals");
+	assert_sql("1", "select count(*) from payment_orders");
+}
+
 #define STATUS_OF(word) "{\"items\":[{\"id\":\"C9\",\"status\":\"" word "\"}]}"
 
 /* Nobody can call a transfer back: the CA is asked before its order leaves. */
@@ -188,6 +213,7 @@ int main(void)
 		stage_test(a_prepaid_fee_that_does_not_fit_is_agreed_with_the_ca),
 		stage_test(or_it_becomes_a_credit_with_an_owner),
 		stage_test(a_sitting_that_met_another_price_begins_anew),
+		stage_test(a_sitting_that_waited_for_its_agreement_begins_once_it_is_signed),
 	};
 	return cmocka_run_group_tests(tests, database_begin, database_end);
 }
