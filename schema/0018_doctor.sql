@@ -131,10 +131,10 @@ begin
   told as (insert into journal (renewal_id, event, by, text)
     select renewal_id, 'task_cancelled', 'xuqid', kind || ': the renewal has ended' from idle)
   select 'task', id::text from idle;
-  -- orders that no file holds: nobody can have paid them
+  -- orders that no file holds and no code has paid: nobody can have paid them
   return query
   with void as (select o.id, x.renewal_id, x.reference from payment_orders o join orphan_payments x on x.id = o.id
-    where o.status = 'open' and not exists (select from links l where l.order_id = o.id and l.verdict <> 'dropped') order by o.id for update of o skip locked),
+    where o.status = 'open' and not is_paid(x.renewal_id) order by o.id for update of o skip locked),
   closed as (update payment_orders o set status = 'cancelled' from void where o.id = void.id),
   told as (insert into journal (renewal_id, event, by, text)
     select renewal_id, 'order_cancelled', 'xuqid', reference || ': the renewal has ended, and no file holds it' from void)

@@ -300,6 +300,16 @@ static enum stage_next binding_refused(struct stage_run *run)
 	return stage_refused(run);
 }
 
+/* A code is as young as it is, however long its renewal stood in line: others of its handler wait for its end. */
+static enum stage_next poll_code(struct stage_run *run)
+{
+	int64_t seconds = run->app->settings.poll_first_seconds;
+
+	if ((int64_t)run->outcome.retry_s > seconds)
+		seconds = run->outcome.retry_s;
+	return stage_wait(run, "binding", seconds);
+}
+
 static enum stage_next binding_settle(struct stage_run *run)
 {
 	const char *state = json_peek_text(run->outcome.data, "state");
@@ -314,7 +324,7 @@ static enum stage_next binding_settle(struct stage_run *run)
 		return binding_has_ended(run, state);
 	if (run->call.op == CONNECTOR_BIND)
 		show_code(run);
-	return stage_poll(run, "binding");
+	return poll_code(run);
 }
 
 const struct stage binding_stage = { RENEWAL_BINDING, binding_decide, binding_settle };

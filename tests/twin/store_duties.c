@@ -176,15 +176,6 @@ static int reap_tasks(struct store *store, struct ask *ask, int row)
 	return row;
 }
 
-static bool is_linked(const struct store *store, int64_t order)
-{
-	for (size_t i = 0; i < store->link.count; i++)
-		if (store_row(store->link, link, i)->order == order &&
-			strcmp(store_row(store->link, link, i)->verdict, "dropped") != 0)
-			return true;
-	return false;
-}
-
 /* Of a renewal that has ended otherwise than done, and in no file. */
 static bool is_void(const struct store *store, const struct row_order *order)
 {
@@ -192,7 +183,7 @@ static bool is_void(const struct store *store, const struct row_order *order)
 		store_find(&store->renewal, store_renewal_of(store, order->id, 0));
 
 	return text_equal(order->status, "open") && renewal != NULL && renewal->ended &&
-		!text_equal(renewal->state, "done") && !is_linked(store, order->id);
+		!text_equal(renewal->state, "done") && !store_is_paid(store, renewal->id);
 }
 
 static int reap_orders(struct store *store, struct ask *ask, int row)

@@ -180,6 +180,9 @@ static void steps_of_an_ended_renewal_are_closed_and_its_unpaid_order_with_them(
 	assert_found("payment", "finance", "stands in a payment file");
 	assert_sql("0", REAPED("payment_order"));
 	(void)sql("update payment_orders set status = 'open'");
+	(void)sql("update payment_orders set paid_at = now()");
+	assert_sql("0", REAPED("payment_order")); /* by a code: the CA has the fee */
+	(void)sql("update payment_orders set paid_at = null");
 	assert_sql("1", REAPED("payment_order"));
 	assert_sql("cancelled", "select status from payment_orders");
 	assert_not_found("payment");

@@ -77,6 +77,19 @@ static void one_code_binds_every_certificate_that_it_shows(void **state)
 		sibling);
 }
 
+/* Its handler has others to scan: they wait until this code has ended. */
+static void a_code_is_asked_about_by_its_own_age(void **state)
+{
+	OWNED char *renewal = a_binding_renewal();
+	(void)state;
+	(void)sql(
+		"alter table renewals disable trigger user; update renewals set changed_at = now() - interval '5 days'");
+	step_with(renewal, CALL(BIND, QR("B1")));
+	assert_sql("t", "select due_at < clock_timestamp() + interval '1 minute' from renewals");
+	step_with(renewal, CALL(BIND_STATUS, QR("B1")));
+	assert_sql("t", "select due_at < clock_timestamp() + interval '1 minute' from renewals");
+}
+
 #define CONFIRMED(more) \
 	"{\"state\":\"confirmed\"" more \
 	",\"certificates\":[{\"id\":\"X\",\"serial\":\"t1\",\"issuer_sha256\":\"ca\"}," \
@@ -363,6 +376,7 @@ int main(void)
 		stage_test(another_account_is_a_matter_for_a_person),
 		stage_test(one_code_binds_every_certificate_that_it_shows),
 		stage_test(the_account_that_the_ca_names_is_kept_with_the_binding),
+		stage_test(a_code_is_asked_about_by_its_own_age),
 		stage_test(else_the_handler_says_which_wechat_it_is),
 		stage_test(what_could_be_two_certificates_is_none),
 		stage_test(a_lost_binding_is_made_again),
