@@ -311,7 +311,9 @@ create function renewal_turns(r renewals) returns jsonb language sql stable as $
     'party', (select jsonb_build_object('name', n.party_name, 'account', n.party_account) from links l
       join statement_lines n on n.id = l.line_id
       where l.order_id = (order_of(r.id)).id and l.verdict in ('auto', 'released')),
-    'credit', (select jsonb_build_object('id', c.id::text, 'amount_fen', c.amount_fen) from credits c
+    'credit', (select jsonb_build_object('id', c.id::text, 'amount_fen', c.amount_fen,
+        'transfer', o.status in ('exported', 'linked') or exists (
+          select from links l where l.order_id = o.id and l.verdict <> 'dropped')) from credits c join payment_orders o on o.id = c.order_id
       where c.set_id = r.set_id and c.ca = r.ca and c.state = 'open' order by c.id limit 1),
     'returned', (select jsonb_build_object('line', n.id::text, 'amount_fen', n.amount_fen, 'paid_at', n.paid_at, 'memo', n.memo)
       from statement_lines n where n.id = returned_line(order_of(r.id))),

@@ -339,7 +339,7 @@ static enum stage_next pay_first(struct stage_run *run)
 	if (stage_text(run, "order.id") == NULL && plan_is_outdated(run, &next))
 		return next;
 	if (stage_text(run, "order.id") == NULL) {
-		if (!order_open(run, amount))
+		if (!order_open(run, amount, false))
 			return stage_await(run, "payer");
 		stage_put(run, "quoted_fen", json_integer(amount));
 	}

@@ -15,9 +15,11 @@ void credit_keep(struct stage_run *run, const char *why)
 	int64_t fee = stage_number(run, "order.amount_fen", 0);
 	OWNED char *kept = stage_yuan(fee);
 	OWNED char *text = text_dupf(
-		"The CA keeps %s of order %s for another application of this certificate. The next campaign that renews it "
-		"for the same fee uses them and pays nothing. Or have them refunded, then finish this task with settled=HOW.",
-		kept, stage_text(run, "order.reference"));
+		"The CA keeps %s of order %s for another application of this certificate. %s, then finish this task with settled=HOW.",
+		kept, stage_text(run, "order.reference"),
+		order_is_transfer(run)
+			? "The next campaign that renews it for the same fee uses them and pays nothing. Or have them refunded"
+			: "They were no transfer, which could be declared once more: have them refunded");
 
 	stage_put(run, "credit", json_pack("{s:s}", "reason", why));
 	stage_task(run,

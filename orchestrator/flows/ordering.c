@@ -8,8 +8,18 @@
 #include "orchestrator/domain/payment_order.h"
 #include "orchestrator/flows/turns.h"
 
+/* A transfer can be declared once more; what was paid otherwise counts only where the CA counts it by itself. */
+static bool credit_covers(const struct stage_run *run, int64_t amount_fen, bool verified)
+{
+	return stage_text(run, "credit.id") != NULL &&
+		stage_number(run, "credit.amount_fen", 0) == amount_fen &&
+		(verified || stage_flag(run, "credit.transfer"));
+}
+
 const char *payment_method(const struct stage_run *run)
 {
+	if (order_is_paid(run) || credit_covers(run, stage_number(run, "quoted_fen", 0), false))
+		return "bank_transfer";
 	return text_equal(stage_text(run, "campaign.policy.payment"), "wechat_pay") &&
 			stage_can(run, CAN_WECHAT_PAY)
 		? "wechat_pay"
@@ -46,10 +56,9 @@ static json_t *new_order(const struct stage_run *run, int64_t amount_fen)
 		payment_method(run));
 }
 
-bool order_open(struct stage_run *run, int64_t amount_fen)
+bool order_open(struct stage_run *run, int64_t amount_fen, bool verified)
 {
-	if (stage_text(run, "credit.id") != NULL &&
-		stage_number(run, "credit.amount_fen", 0) == amount_fen) {
+	if (credit_covers(run, amount_fen, verified)) {
 		stage_put(run, "use_credit", json_string(stage_text(run, "credit.id")));
 		stage_note(run, "credit_used",
 			"the fee that the CA kept from an earlier application pays this one");
@@ -78,6 +87,13 @@ void order_reopen(struct stage_run *run)
 bool order_is_linked(const struct stage_run *run)
 {
 	return json_is_object(stage_at(run, "order.line"));
+}
+
+bool order_is_transfer(const struct stage_run *run)
+{
+	return order_is_linked(run) || stage_flag(run, "order.suggested") ||
+		text_equal(stage_text(run, "order.status"), "exported") ||
+		text_equal(stage_text(run, "order.status"), "linked");
 }
 
 bool order_is_paid(const struct stage_run *run)

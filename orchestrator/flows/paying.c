@@ -152,7 +152,7 @@ static void show_code_url(struct stage_run *run)
 	const char *url = json_peek_text(run->outcome.data, "code_url"),
 		   *until = json_peek_text(run->outcome.data, "expires_at");
 
-	if (url == NULL)
+	if (url == NULL || !text_equal(payment_method(run), "wechat_pay"))
 		return;
 	stage_fact_text(run, "code_expires_at", until);
 	stage_task(run,
@@ -202,9 +202,24 @@ static enum stage_next was_paid(struct stage_run *run)
 	int64_t amount = amount_of(run);
 
 	if (!has_order(run) &&
-		!order_open(run, amount > 0 ? amount : stage_number(run, "quoted_fen", 0)))
+		!order_open(run, amount > 0 ? amount : stage_number(run, "quoted_fen", 0), true))
 		return stage_retry(run, "payer", "no payer account");
 	return is_verified(run);
+}
+
+/* By WeChat, or at the CA's own pages: there is no transfer that could be declared for it. */
+static bool was_paid_otherwise(const struct stage_run *run)
+{
+	return order_is_paid(run) && !order_is_transfer(run);
+}
+
+static enum stage_next paid_already(struct stage_run *run)
+{
+	outcome_set(&run->outcome, OUTCOME_REFUSED, "PAID_ALREADY",
+		"order %s was paid before, not by a transfer, and the CA asks for its fee again: agree with the CA that it counts; "
+		"nothing is paid twice",
+		stage_text(run, "order.reference"));
+	return stage_refused(run);
 }
 
 static enum stage_next payment_is_open(struct stage_run *run)
@@ -216,8 +231,10 @@ static enum stage_next payment_is_open(struct stage_run *run)
 		return payee_differs(run, payee);
 	if (amount != stage_number(run, "quoted_fen", 0))
 		return amount_differs(run, amount);
+	if (was_paid_otherwise(run))
+		return paid_already(run);
 	stage_close_task(run, "payee_changed");
-	if (!has_order(run) && !order_open(run, amount))
+	if (!has_order(run) && !order_open(run, amount, false))
 		return stage_retry(run, "payer", "no payer account");
 	show_code_url(run);
 

@@ -41,16 +41,20 @@ enum stage_next send_attachment(struct stage_run *run, size_t n);
 
 /* ---- ordering.c ---- */
 
-/* `wechat_pay` where the policy wants it and the CA offers it, else `bank_transfer`. */
+/* `wechat_pay` where the policy wants it, the CA offers it and nothing was paid yet; else `bank_transfer`: what left
+ * before, also as a credit, is declared, and nobody is shown a code to pay it again. */
 const char *payment_method(const struct stage_run *run);
 /* Where the CA sends the invoice: the policy's address, else the handler's. */
 const char *invoice_email(const struct stage_run *run);
 /* Put a payment order over AMOUNT_FEN (or the credit that pays it) into the conclusion.  False where no payer account
- * is known: then a task was opened, and the caller concludes with stage_await "payer". */
-bool order_open(struct stage_run *run, int64_t amount_fen);
+ * is known: then a task was opened, and the caller concludes with stage_await "payer".  A credit that was no transfer is
+ * used only where the CA says that the fee is there (VERIFIED). */
+bool order_open(struct stage_run *run, int64_t amount_fen, bool verified);
 /* The order again under a reference of its own: its first transfer came back. */
 void order_reopen(struct stage_run *run);
 bool order_is_linked(const struct stage_run *run);
+/* May a transfer of the bank's have left for it, which can be declared?  Not so where it was paid by WeChat. */
+bool order_is_transfer(const struct stage_run *run);
 /* May money have left for this renewal? */
 bool order_is_paid(const struct stage_run *run);
 

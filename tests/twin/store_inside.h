@@ -111,6 +111,8 @@ bool store_turns(
 void store_turns_document(
 	const struct store *store, const struct row_renewal *renewal, json_t *doc);
 json_t *store_certificate_facts(const struct store *store, struct row_certificate *certificate);
+/* May a transfer of the bank's have left for the order? */
+bool store_is_transfer(const struct store *store, const struct row_order *order);
 bool store_is_paid(const struct store *store, int64_t renewal);
 /* Money that came back: the line that says so of ORDER (NULL: none); was LINE taken up already; does MEMO speak of
  * another order than ORDER; whom does a new LINE concern? */

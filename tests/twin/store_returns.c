@@ -22,13 +22,17 @@ static bool has_link(const struct store *store, int64_t order)
 	return false;
 }
 
+bool store_is_transfer(const struct store *store, const struct row_order *order)
+{
+	return text_equal(order->status, "exported") || text_equal(order->status, "linked") ||
+		has_link(store, order->id);
+}
+
 bool store_is_paid(const struct store *store, int64_t renewal)
 {
 	const struct row_order *order = store_order_of(store, renewal);
 
-	return order != NULL &&
-		(text_equal(order->status, "exported") || text_equal(order->status, "linked") ||
-			order->paid_at != NO_INSTANT || has_link(store, order->id));
+	return order != NULL && (store_is_transfer(store, order) || order->paid_at != NO_INSTANT);
 }
 
 bool store_is_returned(const struct store *store, int64_t line)

@@ -436,8 +436,9 @@ static json_t *credit_of(const struct store *store, int64_t set)
 		const struct row_credit *row = store_row(store->credit, credit, i);
 
 		if (row->set == set && text_equal(row->state, "open"))
-			return json_pack("{s:o, s:I}", "id", json_sprintf("%" PRId64, row->id),
-				"amount_fen", (json_int_t)row->amount_fen);
+			return json_pack("{s:o, s:I, s:b}", "id", json_sprintf("%" PRId64, row->id),
+				"amount_fen", (json_int_t)row->amount_fen, "transfer",
+				store_is_transfer(store, store_get(&store->order, row->order)));
 	}
 	return json_null();
 }

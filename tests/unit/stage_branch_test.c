@@ -290,6 +290,86 @@ static void a_code_paid_while_it_is_closed_is_paid(void **state)
 	assert_string_equal(state_now(), "paid");
 }
 
+/* A credit of an earlier renewal, by an order that STATUS tells of, and a policy that pays by WeChat. */
+static char *a_wechat_renewal_with_a_credit(const char *status)
+{
+	char *renewal = a_renewal_in("submitted");
+	OWNED char *set = a_set("t2", "Wang", 1);
+	OWNED char *other = a_renewal("d", set);
+
+	policy_says("{\"payment\":\"wechat_pay\"}");
+	(void)sql(
+		"insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, status, paid_at) "
+		"values ('XQ0000000012', '6222', 'Acme', 'CA Ltd', '8888', 'Bank', 20000, '%s', now())",
+		status);
+	(void)sql(
+		"insert into credits (renewal_id, set_id, ca, order_id, amount_fen, reason) values (%s, 1, 'gateway', 1, 20000, '')",
+		other);
+	return renewal;
+}
+
+#define A_CODE(state) \
+	"{\"id\":\"P1\",\"state\":\"" state \
+	"\",\"code_url\":\"weixin://pay/1\",\"amount\":{\"amount_fen\":20000},\"payee\":{\"name\":\"CA Ltd\",\"account\":\"8888\",\"bank\":\"Bank\"}}"
+
+static void what_a_transfer_paid_before_is_not_paid_by_wechat_again(void **state)
+{
+	OWNED char *renewal = a_wechat_renewal_with_a_credit("linked");
+	(void)state;
+	step_with(renewal, CALL(PAY, A_CODE("pending")));
+	assert_non_null(strstr(fake.said[0].body, "bank_transfer"));
+	assert_string_equal(state_now(), "awaiting_payment");
+	assert_sql("1 used",
+		"select d.order_id || ' ' || c.state from dues d, credits c where d.renewal_id = c.used_by");
+	assert_sql("0", "select count(*) from tasks where kind = 'wechat_pay'");
+	assert_sql("0", "select count(*) from renewals where facts ? 'code_expires_at'");
+}
+
+static void what_wechat_paid_before_stays_a_credit(void **state)
+{
+	OWNED char *renewal = a_wechat_renewal_with_a_credit("open");
+	(void)state;
+	step_with(renewal, CALL(PAY, A_CODE("pending")));
+	assert_non_null(strstr(fake.said[0].body, "wechat_pay"));
+	assert_string_equal(state_now(), "awaiting_payment");
+	assert_task("wechat_pay", "handler", "20000");
+	assert_sql("2 open", "select d.order_id || ' ' || c.state from dues d, credits c");
+}
+
+static void unless_the_ca_counts_it_by_itself(void **state)
+{
+	OWNED char *renewal = a_wechat_renewal_with_a_credit("open");
+	(void)state;
+	step_with(renewal, CALL(PAY, A_CODE("paid")));
+	assert_string_equal(state_now(), "paid");
+	assert_sql("1 used", "select d.order_id || ' ' || c.state from dues d, credits c");
+	assert_sql("0", "select count(*) from tasks where kind = 'wechat_pay'");
+}
+
+static void a_fee_paid_by_wechat_is_not_asked_for_twice(void **state)
+{
+	OWNED char *renewal = a_renewal_in("in_review");
+	(void)state;
+	policy_says("{\"payment\":\"wechat_pay\"}");
+	(void)sql(
+		"insert into payment_orders (reference, payer_account, payer_name, payee_name, payee_account, payee_bank, amount_fen, status, paid_at, method) "
+		"values ('XQ0000000012', '6222', 'Acme', 'CA Ltd', '8888', 'Bank', 20000, 'open', now(), 'wechat_pay')");
+	(void)sql("insert into dues (renewal_id, order_id, amount_fen) values (%s, 1, 20000)",
+		renewal);
+	walk(renewal,
+		(const char *const[]){ "application_closed", "bound", "application_opened",
+			"drafting", "intent_needed", "awaiting_intent", "application_submitted",
+			"submitted", NULL });
+	step_with(renewal, CALL(PAY, A_CODE("pending")));
+	assert_waits("submitted", "refused");
+	assert_task("renewal", "operator", "XQ0000000012 was paid before");
+	assert_sql("0", "select count(*) from tasks where kind = 'wechat_pay'");
+	finish_task("renewal", P_OPERATOR, "\"retry\":\"yes\"");
+	step_with(renewal, CALL(PAY_STATUS, A_CODE("paid")));
+	assert_string_equal(state_now(), "paid");
+	assert_sql("1", "select count(*) from payment_orders");
+}
+
 /* ---- quotes and prices ---- */
 
 static void a_quote_that_ran_out_is_asked_for_again(void **state)
@@ -386,6 +466,10 @@ int main(void)
 		stage_test(a_code_is_shown_to_the_one_who_pays_and_found_by_polling),
 		stage_test(a_code_that_ran_out_is_closed_before_another_is_made),
 		stage_test(a_code_paid_while_it_is_closed_is_paid),
+		stage_test(what_a_transfer_paid_before_is_not_paid_by_wechat_again),
+		stage_test(what_wechat_paid_before_stays_a_credit),
+		stage_test(unless_the_ca_counts_it_by_itself),
+		stage_test(a_fee_paid_by_wechat_is_not_asked_for_twice),
 		stage_test(a_quote_that_ran_out_is_asked_for_again),
 		stage_test(a_quote_above_the_approval_gives_the_application_up),
 		stage_test(a_price_within_the_approval_is_taken_at_the_submission),
