@@ -33,6 +33,7 @@ table() {
 		GET /v1/matches/999999 finance approver auditor admin
 		POST /v1/matches/999999/confirm finance
 		POST /v1/matches/999999/release finance
+		POST /v1/matches/999999/reject finance
 		GET /v1/invoices operator finance approver handler auditor admin
 		POST /v1/agents/enrol-codes operator admin
 		GET /v1/agents operator finance approver handler auditor admin
