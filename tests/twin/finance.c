@@ -237,6 +237,32 @@ static void export_later(struct world *world)
 	world->finance.exports = true;
 }
 
+/* Under a hold, say: task `export` tells finance as long as there are any. */
+static bool orders_wait(const struct world *world)
+{
+	for (size_t i = 0; i < world->store->order.count; i++) {
+		const struct row_order *order = store_row(world->store->order, order, i);
+		const struct row_renewal *renewal = store_find(
+			&world->store->renewal, store_renewal_of(world->store, order->id, 0));
+
+		if (renewal != NULL && text_equal(order->status, "open") &&
+			text_equal(order->method, "bank_transfer") &&
+			text_equal(renewal->state, "awaiting_payment"))
+			return true;
+	}
+	return false;
+}
+
+static void hand_in(struct world *world, char *csv)
+{
+	struct upload *upload = zalloc(1, sizeof *upload);
+
+	upload->world = world;
+	upload->csv = csv;
+	world->finance.uploads++;
+	world_after(world, soon(world, 4 * HOUR), "bank", execute, upload, upload_free);
+}
+
 static void export(void *context)
 {
 	struct world *world = context;
@@ -247,18 +273,13 @@ static void export(void *context)
 	int64_t total_fen;
 	size_t count;
 	OWNED char *csv = payment_file_csv(orders, &total_fen, &count);
-	struct upload *upload;
 
 	PQclear(rows);
 	world->finance.exports = false;
-	if (alerted && count > 0)
+	if (!alerted && count > 0 && mark_exported(world, orders, csv, total_fen))
+		hand_in(world, take(csv));
+	if (orders_wait(world))
 		export_later(world);
-	if (alerted || count == 0 || !mark_exported(world, orders, csv, total_fen))
-		return;
-	upload = zalloc(1, sizeof *upload);
-	*upload = (struct upload){ world, take(csv) };
-	world->finance.uploads++;
-	world_after(world, soon(world, 4 * HOUR), "bank", execute, upload, upload_free);
 }
 
 void finance_begin(struct world *world)
